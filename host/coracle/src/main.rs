@@ -1,0 +1,3 @@
+//! The Coracle daemon.
+
+fn main() {}

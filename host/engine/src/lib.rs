@@ -1,0 +1,1 @@
+//! Docker's nouns and verbs over images, processes, networks and files.

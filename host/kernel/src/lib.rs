@@ -1,0 +1,1 @@
+//! Processes: tables, open files, pipes, terminals, signals, accounting.

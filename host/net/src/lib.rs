@@ -1,0 +1,1 @@
+//! Virtual networks: addresses, names, sockets, published ports.

@@ -1,0 +1,1 @@
+//! Runs programs: the wasmtime engine, the compile cache and the WIT shims.
