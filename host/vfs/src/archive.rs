@@ -1,0 +1,1 @@
+//! Tar streams in and out of a namespace.

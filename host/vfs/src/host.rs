@@ -1,0 +1,1 @@
+//! Directories and files of the host: binds and volumes.

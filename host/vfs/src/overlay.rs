@@ -1,0 +1,1 @@
+//! Read-only layers under a writable upper directory.
