@@ -1,1 +1,7 @@
-//! What the end-to-end tests share: a daemon on a temporary socket and the clients that drive it.
+//! What the end-to-end tests share: a real daemon on a temporary socket, the
+//! docker CLI, the reference engine, and the raw HTTP that no client sends.
+
+pub mod cases;
+pub mod daemon;
+pub mod docker;
+pub mod http;

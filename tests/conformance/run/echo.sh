@@ -1,0 +1,1 @@
+run --rm --name $name busybox echo hello
