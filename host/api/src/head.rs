@@ -32,9 +32,8 @@ pub(crate) async fn handle(engine: Arc<Engine>, router: axum::Router, mut reques
     if let Some((text, rest)) = ApiVersion::split(path) {
         let Some(wanted) = ApiVersion::parse(text) else { return not_found() };
         if wanted > MAXIMUM_VERSION {
-            let sentence = format!(
-                "client version {text} is too new. Maximum supported API version is {MAXIMUM_VERSION}"
-            );
+            let sentence =
+                format!("client version {text} is too new. Maximum supported API version is {MAXIMUM_VERSION}");
             return decorate(&engine, message(StatusCode::BAD_REQUEST, &sentence));
         }
         if wanted < MINIMUM_VERSION {

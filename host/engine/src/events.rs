@@ -182,15 +182,15 @@ fn admits(filters: &Filters, event: &Event) -> bool {
         return true;
     }
     let attributes = &event.actor.attributes;
-    let action = |wanted: &String| {
-        event.action == *wanted || event.action.split(": ").next().is_some_and(|verb| verb == wanted)
-    };
+    let action =
+        |wanted: &String| event.action == *wanted || event.action.split(": ").next().is_some_and(|verb| verb == wanted);
     let object = |field: &str, kind: Kind| {
         let wanted = filters.get(field);
         wanted.is_empty()
             || event.kind == kind
                 && wanted.iter().any(|w| {
-                    event.actor.id.starts_with(w.as_str()) || attributes.get("name").is_some_and(|name| name.starts_with(w))
+                    event.actor.id.starts_with(w.as_str())
+                        || attributes.get("name").is_some_and(|name| name.starts_with(w))
                 })
     };
     let image = || {

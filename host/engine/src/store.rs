@@ -127,9 +127,8 @@ impl Store {
     pub fn containers<S: DeserializeOwned, T: DeserializeOwned>(&self) -> Result<Vec<(String, S, T)>> {
         let connection = self.connection.lock();
         let mut statement = connection.prepare("SELECT id, spec, state FROM container ORDER BY rowid")?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        })?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
         let mut found = Vec::new();
         for row in rows {
             let (id, spec, state) = row?;
@@ -184,9 +183,8 @@ impl Store {
     /// When the database cannot be read.
     pub fn setting(&self, name: &str) -> Result<Option<String>> {
         let connection = self.connection.lock();
-        let text: Option<String> = connection
-            .query_row("SELECT document FROM setting WHERE id = ?1", [name], |row| row.get(0))
-            .optional()?;
+        let text: Option<String> =
+            connection.query_row("SELECT document FROM setting WHERE id = ?1", [name], |row| row.get(0)).optional()?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 }

@@ -89,13 +89,7 @@ impl std::fmt::Display for Time {
         let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
         let month = if month_shifted < 10 { month_shifted + 3 } else { month_shifted - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
-            clock / 3600,
-            clock % 3600 / 60,
-            clock % 60
-        )?;
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", clock / 3600, clock % 3600 / 60, clock % 60)?;
         if nanos != 0 {
             let fraction = format!("{nanos:09}");
             write!(f, ".{}", fraction.trim_end_matches('0'))?;

@@ -79,7 +79,18 @@ impl LogOptions {
     pub fn parse(config: &LogConfig, path: PathBuf) -> Result<Self> {
         let (known, default_size, default_files): (&[&str], _, _) = match config.kind.as_str() {
             "" | "json-file" => (
-                &["max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"],
+                &[
+                    "max-file",
+                    "max-size",
+                    "compress",
+                    "labels",
+                    "labels-regex",
+                    "env",
+                    "env-regex",
+                    "tag",
+                    "mode",
+                    "max-buffer-size",
+                ],
                 None,
                 1,
             ),
@@ -105,7 +116,8 @@ impl LogOptions {
                 "max-size" if value == "-1" => options.max_size = None,
                 "max-size" => {
                     options.max_size = Some(
-                        parse_size(value).ok_or_else(|| Error::Invalid(format!("invalid value for max-size: {value}")))?,
+                        parse_size(value)
+                            .ok_or_else(|| Error::Invalid(format!("invalid value for max-size: {value}")))?,
                     );
                 }
                 "max-file" => {

@@ -141,10 +141,7 @@ impl LogReader {
                 None => changed.await.is_ok(),
                 Some(until) => {
                     let left = u64::try_from(until.0.saturating_sub(Time::now().0)).unwrap_or(0);
-                    matches!(
-                        tokio::time::timeout(std::time::Duration::from_nanos(left), changed).await,
-                        Ok(Ok(()))
-                    )
+                    matches!(tokio::time::timeout(std::time::Duration::from_nanos(left), changed).await, Ok(Ok(())))
                 }
             };
             if !changed {

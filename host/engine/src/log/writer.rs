@@ -221,7 +221,8 @@ pub(super) fn rotated(path: &Path, number: usize) -> PathBuf {
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.utf8_chunks() {
         let mut plain = chunk.valid().as_bytes();
-        while let Some(at) = plain.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x7f)) {
+        while let Some(at) = plain.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x7f))
+        {
             let (before, rest) = plain.split_at_checked(at).unwrap_or((plain, &[]));
             out.extend_from_slice(before);
             if let Some((byte, after)) = rest.split_first() {
