@@ -69,34 +69,22 @@ impl Timestamp {
     /// stamps its files.
     pub fn now() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-        Self {
-            seconds: now.tv_sec,
-            nanoseconds: u32::try_from(now.tv_nsec).unwrap_or(0),
-        }
+        Self { seconds: now.tv_sec, nanoseconds: u32::try_from(now.tv_nsec).unwrap_or(0) }
     }
 }
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => Self {
-                seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
-                nanoseconds: after.subsec_nanos(),
-            },
+            Ok(after) => {
+                Self { seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX), nanoseconds: after.subsec_nanos() }
+            }
             Err(before) => {
                 let before = before.duration();
-                let seconds = i64::try_from(before.as_secs())
-                    .unwrap_or(i64::MAX)
-                    .saturating_neg();
+                let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX).saturating_neg();
                 match before.subsec_nanos() {
-                    0 => Self {
-                        seconds,
-                        nanoseconds: 0,
-                    },
-                    part => Self {
-                        seconds: seconds.saturating_sub(1),
-                        nanoseconds: 1_000_000_000 - part,
-                    },
+                    0 => Self { seconds, nanoseconds: 0 },
+                    part => Self { seconds: seconds.saturating_sub(1), nanoseconds: 1_000_000_000 - part },
                 }
             }
         }
@@ -107,13 +95,8 @@ impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
         let part = Duration::from_nanos(u64::from(time.nanoseconds));
         let whole = Duration::from_secs(time.seconds.unsigned_abs());
-        let base = if time.seconds >= 0 {
-            UNIX_EPOCH.checked_add(whole)
-        } else {
-            UNIX_EPOCH.checked_sub(whole)
-        };
-        base.and_then(|base| base.checked_add(part))
-            .unwrap_or(UNIX_EPOCH)
+        let base = if time.seconds >= 0 { UNIX_EPOCH.checked_add(whole) } else { UNIX_EPOCH.checked_sub(whole) };
+        base.and_then(|base| base.checked_add(part)).unwrap_or(UNIX_EPOCH)
     }
 }
 

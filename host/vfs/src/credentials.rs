@@ -17,11 +17,7 @@ pub struct Credentials {
 impl Credentials {
     /// User 0, group 0.
     pub fn root() -> Self {
-        Self {
-            uid: 0,
-            gid: 0,
-            groups: Arc::default(),
-        }
+        Self { uid: 0, gid: 0, groups: Arc::default() }
     }
 
     /// Whether the caller passes every permission check.
@@ -39,11 +35,7 @@ impl Credentials {
     pub fn check(&self, attributes: &Attributes, wanted: Permissions) -> Result<()> {
         if self.is_root() {
             let executable = attributes.kind == FileKind::Directory || attributes.mode & 0o111 != 0;
-            return if wanted.contains(Permissions::EXECUTE) && !executable {
-                Err(Errno::ACCESS)
-            } else {
-                Ok(())
-            };
+            return if wanted.contains(Permissions::EXECUTE) && !executable { Err(Errno::ACCESS) } else { Ok(()) };
         }
         let shift = if self.uid == attributes.uid {
             6
@@ -52,11 +44,7 @@ impl Credentials {
         } else {
             0
         };
-        if (attributes.mode >> shift) & wanted.bits() == wanted.bits() {
-            Ok(())
-        } else {
-            Err(Errno::ACCESS)
-        }
+        if (attributes.mode >> shift) & wanted.bits() == wanted.bits() { Ok(()) } else { Err(Errno::ACCESS) }
     }
 
     /// Whether the caller may act as the owner of such a file.
@@ -94,11 +82,6 @@ pub struct Caller {
 impl Caller {
     /// The daemon acting as user 0 with an umask of 022.
     pub fn root() -> Self {
-        Self {
-            credentials: Credentials::root(),
-            umask: 0o022,
-            pid: 0,
-            file_size_limit: None,
-        }
+        Self { credentials: Credentials::root(), umask: 0o022, pid: 0, file_size_limit: None }
     }
 }

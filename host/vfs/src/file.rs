@@ -1,8 +1,7 @@
 //! Open regular files and directories: what stays checked after `open()`.
 
 use crate::{
-    Attributes, Caller, ContentIdentity, DirEntry, Errno, FsFigures, Handle, Location, NewTime,
-    Result, XattrFlags,
+    Attributes, Caller, ContentIdentity, DirEntry, Errno, FsFigures, Handle, Location, NewTime, Result, XattrFlags,
 };
 use std::sync::Arc;
 
@@ -65,13 +64,7 @@ impl File {
     pub fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
         Err(Errno::NOSYS)
     }
-    pub fn set_xattr(
-        &self,
-        name: &[u8],
-        value: &[u8],
-        flags: XattrFlags,
-        caller: &Caller,
-    ) -> Result<()> {
+    pub fn set_xattr(&self, name: &[u8], value: &[u8], flags: XattrFlags, caller: &Caller) -> Result<()> {
         Err(Errno::NOSYS)
     }
     pub fn remove_xattr(&self, name: &[u8], caller: &Caller) -> Result<()> {

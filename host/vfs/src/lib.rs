@@ -27,23 +27,15 @@ mod name;
 mod namespace;
 mod node;
 
-pub use attributes::{
-    Attributes, ContentIdentity, FileKind, FsFigures, NewTime, SetAttributes, Timestamp,
-};
+pub use attributes::{Attributes, ContentIdentity, FileKind, FsFigures, NewTime, SetAttributes, Timestamp};
 pub use credentials::{Caller, Credentials, Permissions};
 pub use file::{Directory, File};
 pub use name::Name;
-pub use namespace::{
-    Location, MountEntry, MountKind, MountOptions, Namespace, OpenOptions, Opened,
-};
+pub use namespace::{Location, MountEntry, MountKind, MountOptions, Namespace, OpenOptions, Opened};
 pub use node::{
-    Access, DirEntry, Filesystem, Handle, NewKind, NewNode, Node, RenameFlags, XattrFlags,
-    device_number, new_device,
+    Access, DirEntry, Filesystem, Handle, NewKind, NewNode, Node, RenameFlags, XattrFlags, device_number, new_device,
 };
-pub use proc::{
-    ControlGroup, DescriptorEntry, Limit, ProcEntry, ProcSource, ProcState, SignalSets,
-    SystemFigures,
-};
+pub use proc::{ControlGroup, DescriptorEntry, Limit, ProcEntry, ProcSource, ProcState, SignalSets, SystemFigures};
 pub use watch::{WatchEvent, WatchHub, WatchMask, Watcher};
 
 /// POSIX error numbers; every operation below the engine fails with one.

@@ -3,10 +3,7 @@
 //! A node knows nothing of mounts, permissions, umask and read-only rules: [`crate::Namespace`] has checked all of
 //! that before it calls one. Every method may be called from any thread at any time.
 
-use crate::{
-    Attributes, Caller, ContentIdentity, Errno, FileKind, FsFigures, Location, Name, Result,
-    SetAttributes,
-};
+use crate::{Attributes, Caller, ContentIdentity, Errno, FileKind, FsFigures, Location, Name, Result, SetAttributes};
 use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -115,8 +112,7 @@ pub trait Node: Send + Sync + 'static {
     fn kind(&self) -> FileKind;
     /// Device and inode number: which file this is.
     fn number(&self) -> Result<(u64, u64)> {
-        self.attributes()
-            .map(|attributes| (attributes.dev, attributes.ino))
+        self.attributes().map(|attributes| (attributes.dev, attributes.ino))
     }
     /// chmod, chown, utimes, truncate.
     fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
@@ -126,11 +122,7 @@ pub trait Node: Send + Sync + 'static {
     /// Opens a regular file.
     fn open(&self, access: Access) -> Result<Arc<dyn Handle>> {
         let _ = access;
-        Err(if self.kind() == FileKind::Directory {
-            Errno::ISDIR
-        } else {
-            Errno::NXIO
-        })
+        Err(if self.kind() == FileKind::Directory { Errno::ISDIR } else { Errno::NXIO })
     }
     /// The contents of a symbolic link; `caller` decides what `/proc/self` says.
     fn read_link(&self, caller: &Caller) -> Result<Vec<u8>> {
@@ -169,13 +161,7 @@ pub trait Node: Send + Sync + 'static {
     }
     /// Moves `name` to `to_name` in `to`, a directory of this file system, atomically replacing what is there
     /// (POSIX rename()). A directory moved below itself is `EINVAL`.
-    fn rename(
-        &self,
-        name: &Name,
-        to: &Arc<dyn Node>,
-        to_name: &Name,
-        flags: RenameFlags,
-    ) -> Result<()> {
+    fn rename(&self, name: &Name, to: &Arc<dyn Node>, to_name: &Name, flags: RenameFlags) -> Result<()> {
         let _ = (name, to, to_name, flags);
         Err(refused(self.kind()))
     }
@@ -223,11 +209,7 @@ pub trait Node: Send + Sync + 'static {
 }
 
 fn refused(kind: FileKind) -> Errno {
-    if kind == FileKind::Directory {
-        Errno::PERM
-    } else {
-        Errno::NOTDIR
-    }
+    if kind == FileKind::Directory { Errno::PERM } else { Errno::NOTDIR }
 }
 
 /// An open regular file of one file system, without a position.

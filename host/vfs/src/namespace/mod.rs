@@ -7,8 +7,8 @@ pub use mount::{MountEntry, MountKind, MountOptions};
 pub use open::{OpenOptions, Opened};
 
 use crate::{
-    Attributes, Caller, DirEntry, Errno, FileKind, Filesystem, FsFigures, NewTime, Node,
-    Permissions, RenameFlags, Result, WatchHub, Watcher, XattrFlags,
+    Attributes, Caller, DirEntry, Errno, FileKind, Filesystem, FsFigures, NewTime, Node, Permissions, RenameFlags,
+    Result, WatchHub, Watcher, XattrFlags,
 };
 use std::sync::Arc;
 
@@ -55,16 +55,9 @@ pub struct Namespace {
 #[allow(unused_variables, missing_docs, reason = "signatures first")]
 impl Namespace {
     pub fn new(root: Arc<dyn Filesystem>, options: MountOptions, watches: Arc<WatchHub>) -> Self {
-        Self {
-            inner: Arc::new((Location { node: root.root() }, watches)),
-        }
+        Self { inner: Arc::new((Location { node: root.root() }, watches)) }
     }
-    pub fn mount(
-        &self,
-        target: &[u8],
-        fs: Arc<dyn Filesystem>,
-        options: MountOptions,
-    ) -> Result<()> {
+    pub fn mount(&self, target: &[u8], fs: Arc<dyn Filesystem>, options: MountOptions) -> Result<()> {
         Err(Errno::NOSYS)
     }
     pub fn mounts(&self) -> Vec<MountEntry> {
@@ -76,38 +69,20 @@ impl Namespace {
     pub fn path_of(&self, at: &Location) -> Vec<u8> {
         at.path()
     }
-    pub fn locate(
-        &self,
-        base: &Location,
-        path: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<Location> {
+    pub fn locate(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Location> {
         Err(Errno::NOSYS)
     }
     pub fn directory(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Location> {
         Err(Errno::NOSYS)
     }
-    pub fn open(
-        &self,
-        base: &Location,
-        path: &[u8],
-        options: &OpenOptions,
-        caller: &Caller,
-    ) -> Result<Opened> {
+    pub fn open(&self, base: &Location, path: &[u8], options: &OpenOptions, caller: &Caller) -> Result<Opened> {
         Err(Errno::NOSYS)
     }
     /// Opens what is at `at` anew, as opening a magic link does.
     pub fn reopen(&self, at: &Location, options: &OpenOptions, caller: &Caller) -> Result<Opened> {
         Err(Errno::NOSYS)
     }
-    pub fn stat(
-        &self,
-        base: &Location,
-        path: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<Attributes> {
+    pub fn stat(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Attributes> {
         Err(Errno::NOSYS)
     }
     pub fn mkdir(&self, base: &Location, path: &[u8], mode: u32, caller: &Caller) -> Result<()> {
@@ -141,13 +116,7 @@ impl Namespace {
     ) -> Result<()> {
         Err(Errno::NOSYS)
     }
-    pub fn symlink(
-        &self,
-        contents: &[u8],
-        base: &Location,
-        path: &[u8],
-        caller: &Caller,
-    ) -> Result<()> {
+    pub fn symlink(&self, contents: &[u8], base: &Location, path: &[u8], caller: &Caller) -> Result<()> {
         Err(Errno::NOSYS)
     }
     pub fn read_link(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Vec<u8>> {
@@ -159,14 +128,7 @@ impl Namespace {
     pub fn truncate(&self, base: &Location, path: &[u8], size: u64, caller: &Caller) -> Result<()> {
         Err(Errno::NOSYS)
     }
-    pub fn set_mode(
-        &self,
-        base: &Location,
-        path: &[u8],
-        mode: u32,
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
+    pub fn set_mode(&self, base: &Location, path: &[u8], mode: u32, follow: bool, caller: &Caller) -> Result<()> {
         Err(Errno::NOSYS)
     }
     pub fn set_owner(
@@ -241,23 +203,10 @@ impl Namespace {
     ) -> Result<()> {
         Err(Errno::NOSYS)
     }
-    pub fn remove_xattr(
-        &self,
-        base: &Location,
-        path: &[u8],
-        name: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
+    pub fn remove_xattr(&self, base: &Location, path: &[u8], name: &[u8], follow: bool, caller: &Caller) -> Result<()> {
         Err(Errno::NOSYS)
     }
-    pub fn list_xattrs(
-        &self,
-        base: &Location,
-        path: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<Vec<Vec<u8>>> {
+    pub fn list_xattrs(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Vec<Vec<u8>>> {
         Err(Errno::NOSYS)
     }
     /// A queue of file events. Watches are put on paths with [`Watcher::add`].

@@ -2,10 +2,7 @@
 
 mod source;
 
-pub use source::{
-    ControlGroup, DescriptorEntry, Limit, ProcEntry, ProcSource, ProcState, SignalSets,
-    SystemFigures,
-};
+pub use source::{ControlGroup, DescriptorEntry, Limit, ProcEntry, ProcSource, ProcState, SignalSets, SystemFigures};
 
 use crate::{Filesystem, Node};
 use std::sync::Arc;

@@ -1,1 +1,0 @@
-//! Tar streams in and out of a namespace.

@@ -1,1 +1,0 @@
-//! Directories and files of the host: binds and volumes.

@@ -1,1 +1,0 @@
-//! Read-only layers under a writable upper directory.
