@@ -1,216 +1,183 @@
 //! The mount namespace of a container: one tree out of many file systems, with POSIX rules on every operation.
+//!
+//! Every operation takes a base (the working directory), a path, and a [`Caller`] against whom permissions are
+//! checked; file systems below check nothing. In order: the path is walked ([`walk`]), read-only mounts answer
+//! `EROFS`, mount points `EBUSY`, permissions `EACCES` or `EPERM`; then the file system acts and watchers are told.
+//!
+//! Access times are kept as with Linux's `noatime`: reading never changes them, `utimensat` does.
 
+mod attributes;
+mod dentry;
 mod mount;
+mod names;
 mod open;
+mod walk;
+mod xattr;
 
+pub use dentry::Location;
 pub use mount::{MountEntry, MountKind, MountOptions};
 pub use open::{OpenOptions, Opened};
 
+pub(crate) use attributes::{check_size, check_times, mode_change, owner_change, without_set_id};
+pub(crate) use xattr::{check_value, check_xattr};
+
 use crate::{
-    Attributes, Caller, DirEntry, Errno, FileKind, Filesystem, FsFigures, NewTime, Node, Permissions, RenameFlags,
-    Result, WatchHub, Watcher, XattrFlags,
+    Attributes, Caller, DirEntry, Directory, Errno, Filesystem, Permissions, Result, WatchHub, WatchMask, Watcher,
 };
+use dentry::Kept;
+use mount::MountTable;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-
-/// A position in the namespace: a mount and a name in it. Cheap to clone; good across renames made through the
-/// namespace.
-#[derive(Clone)]
-pub struct Location {
-    node: Arc<dyn Node>,
-}
-
-impl Location {
-    /// The node there.
-    pub fn node(&self) -> &Arc<dyn Node> {
-        &self.node
-    }
-    /// The kind of the node there.
-    pub fn kind(&self) -> FileKind {
-        self.node.kind()
-    }
-    /// `struct stat` of the node there.
-    pub fn attributes(&self) -> Result<Attributes> {
-        self.node.attributes()
-    }
-    /// Whether the name has been removed since.
-    pub fn is_deleted(&self) -> bool {
-        false
-    }
-    /// Whether both are the same name in the same mount.
-    pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.node, &other.node)
-    }
-    /// The absolute path, with ` (deleted)` behind it if the name has been removed, as `/proc/PID/cwd` shows it.
-    pub fn path(&self) -> Vec<u8> {
-        Vec::new()
-    }
-}
+use walk::{Last, Target, Walk};
 
 /// One container's files. A clone is the same namespace.
 #[derive(Clone)]
 pub struct Namespace {
-    inner: Arc<(Location, Arc<WatchHub>)>,
+    inner: Arc<Inner>,
 }
 
-#[allow(unused_variables, missing_docs, reason = "signatures first")]
+struct Inner {
+    table: RwLock<Arc<MountTable>>,
+    kept: Kept,
+    /// Held over every rename, so that kept names change in the order in which files moved.
+    renaming: Mutex<()>,
+    watches: Arc<WatchHub>,
+}
+
 impl Namespace {
+    /// A namespace whose root is `root`. Watches are shared through `watches` by all containers of the daemon, because
+    /// they may share volumes.
     pub fn new(root: Arc<dyn Filesystem>, options: MountOptions, watches: Arc<WatchHub>) -> Self {
-        Self { inner: Arc::new((Location { node: root.root() }, watches)) }
+        let table = RwLock::new(Arc::new(MountTable::new(&root, options)));
+        Self { inner: Arc::new(Inner { table, kept: Kept::default(), renaming: Mutex::default(), watches }) }
     }
+
+    /// Mounts `fs` over `target`, an existing directory, or an existing file if the root of `fs` is a file. Relative
+    /// targets start at the root; symbolic links are followed.
     pub fn mount(&self, target: &[u8], fs: Arc<dyn Filesystem>, options: MountOptions) -> Result<()> {
-        Err(Errno::NOSYS)
+        let daemon = Caller::root();
+        loop {
+            let before = self.table();
+            let walk = Walk::new(&before, before.root(), target, &daemon)?;
+            let Target::At(point) = walk.resolve(true)? else { return Err(Errno::INVAL) };
+            let after = before.with(self.keep(point), &fs, options.clone())?;
+            let mut table = self.inner.table.write();
+            if Arc::ptr_eq(&table, &before) {
+                *table = Arc::new(after);
+                return Ok(());
+            }
+        }
     }
+
+    /// Every mount, in mount order.
     pub fn mounts(&self) -> Vec<MountEntry> {
-        Vec::new()
+        self.table().entries()
     }
+
+    /// The root directory.
     pub fn root(&self) -> Location {
-        self.inner.0.clone()
+        self.inner.table.read().root().clone()
     }
+
+    /// The absolute path of a position; see [`Location::path`].
     pub fn path_of(&self, at: &Location) -> Vec<u8> {
         at.path()
     }
+
+    /// Where `path` leads.
     pub fn locate(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Location> {
-        Err(Errno::NOSYS)
+        self.resolve(base, path, follow, caller).map(|at| self.keep(at))
     }
+
+    /// A directory that the caller may search, to become a working directory.
     pub fn directory(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Location> {
-        Err(Errno::NOSYS)
+        let at = self.resolve(base, path, true, caller)?;
+        if !at.kind().is_directory() {
+            return Err(Errno::NOTDIR);
+        }
+        caller.credentials.check(&at.attributes()?, Permissions::EXECUTE)?;
+        Ok(self.keep(at))
     }
-    pub fn open(&self, base: &Location, path: &[u8], options: &OpenOptions, caller: &Caller) -> Result<Opened> {
-        Err(Errno::NOSYS)
-    }
-    /// Opens what is at `at` anew, as opening a magic link does.
-    pub fn reopen(&self, at: &Location, options: &OpenOptions, caller: &Caller) -> Result<Opened> {
-        Err(Errno::NOSYS)
-    }
+
+    /// stat() and lstat()
     pub fn stat(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Attributes> {
-        Err(Errno::NOSYS)
+        let table = self.table();
+        match Walk::new(&table, base, path, caller)?.resolve(follow)? {
+            Target::At(at) => at.attributes(),
+            Target::Magic(link) => link.target_attributes(),
+        }
     }
-    pub fn mkdir(&self, base: &Location, path: &[u8], mode: u32, caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn rmdir(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn unlink(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn rename(
-        &self,
-        base: &Location,
-        path: &[u8],
-        to_base: &Location,
-        to: &[u8],
-        flags: RenameFlags,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn link(
-        &self,
-        base: &Location,
-        existing: &[u8],
-        to_base: &Location,
-        new: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn symlink(&self, contents: &[u8], base: &Location, path: &[u8], caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
+
+    /// readlink()
     pub fn read_link(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Vec<u8>> {
-        Err(Errno::NOSYS)
+        self.resolve(base, path, false, caller)?.node().read_link(caller)
     }
+
+    /// realpath(): absolute, without symbolic links, dots and double slashes. The file must exist.
     pub fn real_path(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Vec<u8>> {
-        Err(Errno::NOSYS)
+        Ok(self.resolve(base, path, true, caller)?.path())
     }
-    pub fn truncate(&self, base: &Location, path: &[u8], size: u64, caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn set_mode(&self, base: &Location, path: &[u8], mode: u32, follow: bool, caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn set_owner(
-        &self,
-        base: &Location,
-        path: &[u8],
-        uid: Option<u32>,
-        gid: Option<u32>,
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn set_times(
-        &self,
-        base: &Location,
-        path: &[u8],
-        accessed: NewTime,
-        modified: NewTime,
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn mknod(
-        &self,
-        base: &Location,
-        path: &[u8],
-        kind: FileKind,
-        mode: u32,
-        rdev: u64,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn access(
-        &self,
-        base: &Location,
-        path: &[u8],
-        wanted: Permissions,
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn figures(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<FsFigures> {
-        Err(Errno::NOSYS)
-    }
+
+    /// opendir() and readdir() at once: every name without `.` and `..`.
     pub fn read_dir(&self, base: &Location, path: &[u8], caller: &Caller) -> Result<Vec<DirEntry>> {
-        Err(Errno::NOSYS)
+        let at = self.resolve(base, path, true, caller)?;
+        if !at.kind().is_directory() {
+            return Err(Errno::NOTDIR);
+        }
+        caller.credentials.check(&at.attributes()?, Permissions::READ)?;
+        Directory::new(at, self.watches().clone()).read_dir(caller)
     }
-    pub fn get_xattr(
-        &self,
-        base: &Location,
-        path: &[u8],
-        name: &[u8],
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<Vec<u8>> {
-        Err(Errno::NOSYS)
-    }
-    #[allow(clippy::too_many_arguments, reason = "as the call")]
-    pub fn set_xattr(
-        &self,
-        base: &Location,
-        path: &[u8],
-        name: &[u8],
-        value: &[u8],
-        flags: XattrFlags,
-        follow: bool,
-        caller: &Caller,
-    ) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn remove_xattr(&self, base: &Location, path: &[u8], name: &[u8], follow: bool, caller: &Caller) -> Result<()> {
-        Err(Errno::NOSYS)
-    }
-    pub fn list_xattrs(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Vec<Vec<u8>>> {
-        Err(Errno::NOSYS)
-    }
-    /// A queue of file events. Watches are put on paths with [`Watcher::add`].
+
+    /// A queue of file events; [`Watcher::add`] puts watches on paths.
     pub fn watcher(&self) -> Watcher {
-        self.inner.1.watcher()
+        Watcher::new(self.watches().clone())
+    }
+
+    fn table(&self) -> Arc<MountTable> {
+        self.inner.table.read().clone()
+    }
+
+    pub(crate) fn watches(&self) -> &Arc<WatchHub> {
+        &self.inner.watches
+    }
+
+    /// A position that goes on being right when names above it change.
+    fn keep(&self, at: Location) -> Location {
+        let dentry = self.inner.kept.intern(&at.dentry);
+        Location { mount: at.mount, dentry }
+    }
+
+    /// Resolves a path that must lead to a file of the namespace.
+    pub(crate) fn resolve(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Location> {
+        let table = self.table();
+        match Walk::new(&table, base, path, caller)?.resolve(follow)? {
+            Target::At(at) => Ok(at),
+            Target::Magic(_) => Err(Errno::ACCESS),
+        }
+    }
+
+    /// Tells watchers of `at` and of the directory it lies in.
+    fn tell(&self, at: &Location, event: WatchMask) {
+        tell(&self.inner.watches, at, event);
     }
 }
+
+/// Tells watchers of a file and of the directory it lies in.
+pub(crate) fn tell(watches: &WatchHub, at: &Location, event: WatchMask) {
+    if !watches.is_watching() {
+        return;
+    }
+    let event = if at.kind().is_directory() { event | WatchMask::DIRECTORY } else { event };
+    if let Some((parent, name)) = at.dentry.place()
+        && let Ok(number) = parent.node().number()
+        && !at.dentry.is_deleted()
+    {
+        watches.tell(number, event, 0, Some(&name));
+    }
+    if let Ok(number) = at.node().number() {
+        watches.tell(number, event, 0, None);
+    }
+}
+
+#[cfg(test)]
+mod tests;
