@@ -2,6 +2,8 @@
 //! docker CLI, the reference engine, and the raw HTTP that no client sends.
 
 pub mod cases;
+pub mod container;
 pub mod daemon;
 pub mod docker;
 pub mod http;
+pub mod probe;
