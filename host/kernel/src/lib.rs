@@ -19,6 +19,7 @@ mod load;
 mod memory;
 mod process;
 mod procfs;
+mod shell;
 mod signal;
 mod stats;
 mod status;
@@ -35,6 +36,7 @@ pub use memory::{MemoryAccount, OutOfMemory};
 pub use process::{
     Disposition, ExecImage, Group, Loader, OpenFlags, Process, Program, ProgramName, SpawnError, SpawnRequest,
 };
+pub use shell::ShellOverride;
 pub use signal::{DefaultAction, InvalidSignal, Signal, SignalSet};
 pub use stats::{ProcessInfo, ProcessState, Stats, SystemFigures, SystemNames};
 pub use status::{ChildChange, ChildStatus, ExitStatus, Selector, Target, Usage};

@@ -29,7 +29,8 @@ mod wit;
 
 pub use applets::Applet;
 pub use compiler::{Progress, ProgressCallback};
+pub use coracle_kernel::ShellOverride;
 pub use digest::ProgramDigest;
 pub use engine::Capacity;
 pub use error::SandboxError;
-pub use sandbox::{Sandbox, SandboxOptions, ShellOverride};
+pub use sandbox::{Sandbox, SandboxOptions};

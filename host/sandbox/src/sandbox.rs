@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coracle_kernel::{Errno, ExecImage, Loader, Process, Program as KernelProgram};
+use coracle_kernel::{Errno, ExecImage, Loader, Process, Program as KernelProgram, ShellOverride};
 use coracle_vfs::{Caller, File, OpenOptions, Opened};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -39,16 +39,6 @@ pub struct SandboxOptions {
     pub max_processes: Option<u32>,
     /// Told about every compilation.
     pub progress: Option<ProgressCallback>,
-}
-
-/// Which shell a container has instead of the daemon's. The engine puts it into
-/// the container's [`coracle_kernel::Extensions`].
-#[derive(Debug, Clone)]
-pub enum ShellOverride {
-    /// A component at this path inside the container.
-    Path(Vec<u8>),
-    /// A component's bytes.
-    Bytes(Arc<[u8]>),
 }
 
 /// A component that came with the daemon or its command line.
