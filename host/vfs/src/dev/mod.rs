@@ -1,24 +1,124 @@
-//! `/dev`.
+//! `/dev`: a small file system in memory with the usual devices, as container runtimes lay it out.
+//!
+//! The nodes only say which device they are; reading and writing devices is the kernel's. `/dev/pts`, `/dev/shm` and
+//! `/dev/mqueue` are mounts of their own, as users see with `mount` and `df`.
 
-use crate::{Errno, Filesystem, Node, Result};
+mod pts;
+
+use crate::tmpfs::{Charge, Tmpfs, TmpfsOptions};
+use crate::{
+    Caller, Filesystem, MountKind, MountOptions, Name, Namespace, NewKind, NewNode, Node, Result, device_number,
+};
 use std::sync::Arc;
+
+pub use pts::PtsFs;
 
 /// Terminals that exist: the names in `/dev/pts`.
 pub type Terminals = Arc<dyn Fn() -> Vec<u32> + Send + Sync>;
 
-/// The device directory of a container.
-pub struct DevFs {}
+/// Size of `/dev` itself in bytes, as container runtimes give it.
+const SIZE: u64 = 64 << 20;
 
-#[allow(unused_variables, reason = "signatures first")]
+/// Character devices: name, major and minor number (Linux's devices.txt). All are open to everybody.
+const DEVICES: [(&[u8], u32, u32); 7] = [
+    (b"null", 1, 3),
+    (b"zero", 1, 5),
+    (b"full", 1, 7),
+    (b"random", 1, 8),
+    (b"urandom", 1, 9),
+    (b"tty", 5, 0),
+    (b"console", 5, 1),
+];
+
+/// Symbolic links: name and contents.
+const LINKS: [(&[u8], &[u8]); 6] = [
+    (b"fd", b"/proc/self/fd"),
+    (b"stdin", b"/proc/self/fd/0"),
+    (b"stdout", b"/proc/self/fd/1"),
+    (b"stderr", b"/proc/self/fd/2"),
+    (b"ptmx", b"pts/ptmx"),
+    (b"core", b"/proc/kcore"),
+];
+
+/// Directories for further mounts, and their modes.
+const DIRECTORIES: [(&[u8], u32); 3] = [(b"pts", 0o755), (b"shm", 0o1777), (b"mqueue", 0o1777)];
+
+/// The device directory of a container.
+pub struct DevFs {
+    devices: Arc<Tmpfs>,
+    terminals: Terminals,
+    shm_size: u64,
+    charge: Option<Charge>,
+}
+
 impl DevFs {
-    /// `terminals` tells the numbers in `/dev/pts`; `shm_size` bounds `/dev/shm` (Docker: 64 MiB).
+    /// `terminals` tells the numbers in `/dev/pts`; `shm_size` bounds `/dev/shm` in bytes (Docker: 64 MiB).
     pub fn new(terminals: Terminals, shm_size: u64) -> Result<Arc<Self>> {
-        Err(Errno::NOSYS)
+        Self::with_charge(terminals, shm_size, None)
+    }
+
+    /// As [`DevFs::new`], with the memory of what is stored there announced to `charge`.
+    pub fn with_charge(terminals: Terminals, shm_size: u64, charge: Option<Charge>) -> Result<Arc<Self>> {
+        let devices = Tmpfs::with_options(TmpfsOptions {
+            size: Some(SIZE),
+            mode: 0o755,
+            charge: charge.clone(),
+            ..TmpfsOptions::default()
+        })?;
+        let root = devices.root();
+        let make =
+            |name: &[u8], kind, mode| root.create(Name::new(name)?, &NewNode { kind, mode, uid: 0, gid: 0 }).map(drop);
+        for (name, major, minor) in DEVICES {
+            let mode = if name == b"console" { 0o620 } else { 0o666 };
+            make(name, NewKind::CharDevice(device_number(major, minor)), mode)?;
+        }
+        for (name, contents) in LINKS {
+            make(name, NewKind::Symlink(contents.to_vec()), 0o777)?;
+        }
+        for (name, mode) in DIRECTORIES {
+            make(name, NewKind::Directory, mode)?;
+        }
+        Ok(Arc::new(Self { devices, terminals, shm_size, charge }))
+    }
+
+    /// Mounts this at `/dev` of a namespace, which is made if it is missing, with terminals, shared memory and message
+    /// queues below.
+    pub fn mount(self: &Arc<Self>, namespace: &Namespace) -> Result<()> {
+        match namespace.mkdir(&namespace.root(), b"/dev", 0o755, &Caller::root()) {
+            Ok(()) | Err(crate::Errno::EXIST) => {}
+            Err(error) => return Err(error),
+        }
+        let memory = |size| {
+            Tmpfs::with_options(TmpfsOptions {
+                size: Some(size),
+                mode: 0o1777,
+                charge: self.charge.clone(),
+                ..TmpfsOptions::default()
+            })
+        };
+        let mounts: [(&[u8], Arc<dyn Filesystem>, &[u8], &str); 4] = [
+            (b"/dev", self.clone(), b"tmpfs", "nosuid,size=65536k,mode=755"),
+            (b"/dev/pts", PtsFs::new(self.terminals.clone()), b"devpts", "nosuid,noexec,gid=5,mode=620,ptmxmode=666"),
+            (b"/dev/mqueue", memory(SIZE)?, b"mqueue", "nosuid,nodev,noexec"),
+            (b"/dev/shm", memory(self.shm_size)?, b"shm", "nosuid,nodev,noexec"),
+        ];
+        for (target, fs, source, options) in mounts {
+            let options = match target {
+                b"/dev/shm" => format!("{options},size={}k", self.shm_size / 1024),
+                _ => options.to_owned(),
+            };
+            let options = MountOptions { kind: MountKind::Dev, source: source.to_vec(), read_only: false, options };
+            namespace.mount(target, fs, options)?;
+        }
+        Ok(())
     }
 }
 
 impl Filesystem for DevFs {
     fn root(&self) -> Arc<dyn Node> {
-        unreachable!()
+        self.devices.root()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,4 +180,4 @@ pub(crate) fn tell(watches: &WatchHub, at: &Location, event: WatchMask) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
