@@ -32,6 +32,25 @@ pub struct Header<'a> {
     pub xattrs: &'a [(Vec<u8>, Vec<u8>)],
 }
 
+impl<'a> Header<'a> {
+    /// An empty file or directory of user 0 from the start of 1970.
+    pub fn plain(path: &'a [u8], kind: FileKind, mode: u32) -> Self {
+        Self {
+            path,
+            kind,
+            link: b"",
+            hard_link: false,
+            mode,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: Timestamp::default(),
+            rdev: 0,
+            xattrs: &[],
+        }
+    }
+}
+
 /// The writer.
 pub struct TarWriter<W> {
     inner: W,

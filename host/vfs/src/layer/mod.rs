@@ -11,6 +11,7 @@ mod pack;
 mod tree;
 mod unpack;
 
+pub(crate) use pack::HandleReader;
 pub use pack::pack_changes;
 pub use unpack::{Unpacked, unpack};
 

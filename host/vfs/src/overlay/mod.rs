@@ -1,83 +1,79 @@
-//! Read-only layers under a writable upper directory.
+//! The overlay: read-only layers, shared by every container, under an upper that belongs to one.
+//!
+//! The upper belongs to this daemon alone, so its names and attributes live in memory and on disk only as a journal;
+//! the host sees one file of bytes for each changed file, named by its inode number. That makes a look-up or `stat` free
+//! of system calls, a rename of a directory of the layers one record instead of a recursive copy, and an overlay that
+//! nobody wrote to almost free. Everything is decided in [`tree`]; [`merge`] is the read-only half, [`journal`] and
+//! [`upper`] the disk.
+
+mod changes;
+mod content;
+mod handle;
+mod inode;
+mod journal;
+mod merge;
+mod node;
+mod tree;
+mod upper;
+
+#[cfg(test)]
+mod tests;
+
+pub use changes::{Change, ChangeKind};
+pub use upper::Upper;
 
 use crate::layer::Layer;
-use crate::{Errno, Filesystem, Node, Result};
-use cap_std::fs::Dir;
+use crate::{Filesystem, Node, Result};
+use inode::Content;
+use node::OverlayNode;
 use std::io;
 use std::sync::Arc;
-
-/// Where an overlay keeps what was changed. It belongs to one daemon; nothing is made on the host before the first
-/// change.
-pub struct Upper {
-    directory: Arc<Dir>,
-    limit: Option<u64>,
-}
-
-impl Upper {
-    /// An upper in `directory`, new or as an earlier daemon left it.
-    pub fn open(directory: Arc<Dir>) -> Self {
-        Self { directory, limit: None }
-    }
-
-    /// An upper in the directory `name` of `parent`, which is made with the first change.
-    pub fn within(parent: Arc<Dir>, name: &str) -> Self {
-        let _ = name;
-        Self { directory: parent, limit: None }
-    }
-
-    /// No more than so many bytes of files (`--storage-opt size=`); then `ENOSPC`.
-    #[must_use]
-    pub fn limit(mut self, bytes: u64) -> Self {
-        self.limit = Some(bytes);
-        self
-    }
-}
-
-/// One thing that differs from the image (`docker diff`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Absolute path.
-    pub path: Vec<u8>,
-    /// What happened to it.
-    pub kind: ChangeKind,
-}
-
-/// What happened to a path; the numbers are those of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// Other contents or attributes, or something in it changed.
-    Modified = 0,
-    /// It is new.
-    Added = 1,
-    /// It is gone.
-    Deleted = 2,
-}
+use tree::Tree;
 
 /// The file system.
 pub struct Overlay {
-    root: Arc<dyn Node>,
+    tree: Arc<Tree>,
 }
 
 impl Overlay {
-    /// Puts `upper` over `lowers`, top first.
+    /// Puts `upper` over `lowers`, top first. Fails if the upper was made over other layers or its journal is damaged.
     pub fn new(lowers: Vec<Arc<Layer>>, upper: Upper) -> io::Result<Arc<Self>> {
-        let _ = (lowers, upper);
-        Err(io::ErrorKind::Unsupported.into())
+        Ok(Arc::new(Self { tree: Tree::new(lowers, upper)? }))
     }
 
-    /// What differs from the layers, sorted by path; parents of what changed are modified.
+    /// The layers, top first.
+    pub fn lowers(&self) -> &[Arc<Layer>] {
+        self.tree.lowers.layers()
+    }
+
+    /// What differs from the layers, sorted by path; directories with differences in them are modified (`docker diff`).
     pub fn changes(&self) -> Result<Vec<Change>> {
-        Err(Errno::NOSYS)
+        changes::changes(&self.tree)
+    }
+
+    /// The changes with what is there now.
+    pub(crate) fn changed(&self) -> Result<Vec<(Change, Option<Arc<dyn Node>>)>> {
+        let changed = changes::changed(&self.tree)?;
+        let node = |inode| Arc::new(OverlayNode { tree: Arc::clone(&self.tree), inode }) as Arc<dyn Node>;
+        Ok(changed.into_iter().map(|changed| (changed.change, changed.inode.map(node))).collect())
     }
 
     /// Bytes of files that were added or changed (`SizeRw`).
     pub fn changed_bytes(&self) -> u64 {
-        0
+        let changed: Vec<_> = self.tree.state.lock().changed.values().cloned().collect();
+        changed
+            .iter()
+            .map(|inode| {
+                let mut meta = inode.meta.lock();
+                self.tree.load(inode, &mut meta).ok();
+                if meta.content == Content::Upper { meta.size } else { 0 }
+            })
+            .sum()
     }
 }
 
 impl Filesystem for Overlay {
     fn root(&self) -> Arc<dyn Node> {
-        Arc::clone(&self.root)
+        Arc::new(OverlayNode { tree: Arc::clone(&self.tree), inode: Arc::clone(&self.tree.root) })
     }
 }
