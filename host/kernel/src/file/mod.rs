@@ -23,6 +23,7 @@ pub(crate) use device::{Device, DeviceKind, terminal_device};
 use lock::HeldLock;
 pub use lock::LockKind;
 use pipe::Pipe;
+pub(crate) use pipe::unless_again;
 pub use pipe::{PIPE_BUF, PIPE_CAPACITY};
 
 use crate::process::Origin;

@@ -226,8 +226,4 @@ impl Process {
         let state = self.signals.lock();
         state.ignored.contains(signal) || state.blocked.contains(signal)
     }
-
-    pub(crate) fn ignores(&self, signal: Signal) -> bool {
-        self.signals.lock().ignored.contains(signal)
-    }
 }

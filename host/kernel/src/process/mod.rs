@@ -32,7 +32,7 @@ pub(crate) use spawn::{start, start_with};
 
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::memory::{MemoryAccount, ProcessMemory};
-use crate::{Container, Errno, ExitStatus, OpenFile, Resource, ResourceLimit, ResourceLimits, Result, Usage};
+use crate::{Container, ExitStatus, OpenFile, Resource, ResourceLimit, ResourceLimits, Result, Usage};
 
 /// One process of a container. It outlives its program as long as somebody holds it.
 pub struct Process {
@@ -255,9 +255,5 @@ impl Process {
             self.cpu_alarm.store(used.saturating_add(1_000_000_000), Ordering::Relaxed);
             self.deliver(crate::Signal::XCPU, Origin::Kernel);
         }
-    }
-
-    pub(crate) fn errno_if_ended(&self) -> Result<()> {
-        if self.status().is_some() { Err(Errno::SRCH) } else { Ok(()) }
     }
 }

@@ -58,7 +58,7 @@ bits! { CONTROL = 0o277 }
 // c_lflag
 bits! {
     ISIG = 0o1, ICANON = 0o2, ECHO = 0o10, ECHOE = 0o20, ECHOK = 0o40, ECHONL = 0o100, NOFLSH = 0o200, TOSTOP = 0o400,
-    ECHOCTL = 0o1000, ECHOPRT = 0o2000, ECHOKE = 0o4000, IEXTEN = 0o100000,
+    ECHOCTL = 0o1000, ECHOKE = 0o4000, IEXTEN = 0o100000,
 }
 
 /// Index into [`Termios::characters`].
