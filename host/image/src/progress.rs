@@ -68,7 +68,7 @@ impl Progress {
     }
 }
 
-/// Where messages go. Sending never blocks for long: when the reader lags, figures are dropped, lines are not.
+/// Where messages go. Sending never blocks; whoever reports figures does so a few times a second.
 #[derive(Clone)]
 pub struct ProgressSender(Option<mpsc::UnboundedSender<Progress>>);
 
@@ -103,10 +103,7 @@ fn bar(current: u64, total: u64) -> String {
         return format!("{:>8}", size(current));
     }
     let done = usize::try_from(u128::from(current) * 50 / u128::from(total)).unwrap_or(50);
-    let head = if done < 50 { ">" } else { "" };
-    let filled = "=".repeat(done);
-    let gap = " ".repeat(50usize.saturating_sub(done + head.len()));
-    format!("[{filled}{head}{gap}]  {}/{}", size(current), size(total))
+    format!("[{}>{}] {:>8}/{}", "=".repeat(done), " ".repeat(50usize.saturating_sub(done)), size(current), size(total))
 }
 
 /// Four significant digits in decimal units (`go-units`, HumanSize).
