@@ -32,9 +32,15 @@ pub(crate) struct Input {
     pub pty: Option<Arc<Pty>>,
 }
 
+/// Who attached to one run (or to the next one, before it begins).
+#[derive(Default)]
+pub(crate) struct Clients {
+    senders: Mutex<Vec<mpsc::Sender<Piece>>>,
+}
+
 /// The streams of one container, over all its runs.
 pub(crate) struct Streams {
-    clients: Mutex<Vec<mpsc::Sender<Piece>>>,
+    clients: Mutex<Arc<Clients>>,
     input: watch::Sender<Input>,
 }
 
@@ -48,7 +54,7 @@ impl Streams {
     /// A new client: everything that is written from now until the end of the run.
     pub fn subscribe(&self) -> mpsc::Receiver<Piece> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        self.clients.lock().push(sender);
+        self.clients.lock().senders.lock().push(sender);
         receiver
     }
 
@@ -57,13 +63,14 @@ impl Streams {
         self.input.subscribe()
     }
 
-    /// A run begins.
-    pub fn begin(&self, file: Option<Arc<OpenFile>>, pty: Option<Arc<Pty>>) {
+    /// A run begins: the clients its output goes to.
+    pub fn begin(&self, file: Option<Arc<OpenFile>>, pty: Option<Arc<Pty>>) -> Arc<Clients> {
         self.input.send_modify(|input| {
             input.run += 1;
             input.file = file;
             input.pty = pty;
         });
+        Arc::clone(&self.clients.lock())
     }
 
     /// Closes the container's standard input.
@@ -71,20 +78,29 @@ impl Streams {
         self.input.send_modify(|input| input.file = None);
     }
 
-    /// The run has ended: clients see the end of the stream.
+    /// The run has ended: who subscribes from now on waits for the next one.
+    /// The clients of this one see the end when its pump lets go of them.
     pub fn end(&self) {
-        self.clients.lock().clear();
+        *self.clients.lock() = Arc::default();
         self.input.send_modify(|input| {
             input.file = None;
             input.pty = None;
         });
     }
 
+    /// The container is gone: nobody waits for another run.
+    pub fn close(&self) {
+        self.clients.lock().senders.lock().clear();
+        self.end();
+    }
+
     /// The terminal of the present run.
     pub fn terminal(&self) -> Option<Arc<Pty>> {
         self.input.borrow().pty.clone()
     }
+}
 
+impl Clients {
     /// Brings everything that comes out of `source` to the log and to the clients, until its end.
     pub async fn pump(&self, stream: Stream, source: &OpenFile, log: &ContainerLog) {
         // The end of a pipe is an empty read, that of a terminal an error.
@@ -100,7 +116,7 @@ impl Streams {
     async fn deliver(&self, stream: Stream, data: Bytes) {
         let mut gone = false;
         let mut full = Vec::new();
-        for client in self.clients.lock().iter() {
+        for client in self.senders.lock().iter() {
             match client.try_send((stream, data.clone())) {
                 Ok(()) => {}
                 Err(mpsc::error::TrySendError::Closed(_)) => gone = true,
@@ -111,7 +127,7 @@ impl Streams {
             gone |= client.send((stream, data.clone())).await.is_err();
         }
         if gone {
-            self.clients.lock().retain(|client| !client.is_closed());
+            self.senders.lock().retain(|client| !client.is_closed());
         }
     }
 }
@@ -122,16 +138,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_client_holds_the_writer_and_loses_nothing() {
-        let streams = Arc::new(Streams::default());
+        let streams = Streams::default();
         let mut slow = streams.subscribe();
         let mut quick = streams.subscribe();
         let pump = {
-            let streams = Arc::clone(&streams);
+            let clients = streams.begin(None, None);
+            streams.end();
             tokio::spawn(async move {
                 for number in 0..200u32 {
-                    streams.deliver(Stream::Stdout, Bytes::copy_from_slice(&number.to_be_bytes())).await;
+                    clients.deliver(Stream::Stdout, Bytes::copy_from_slice(&number.to_be_bytes())).await;
                 }
-                streams.end();
             })
         };
         let reader = tokio::spawn(async move {
@@ -155,7 +171,8 @@ mod tests {
     async fn a_client_that_left_is_forgotten() {
         let streams = Streams::default();
         drop(streams.subscribe());
-        streams.deliver(Stream::Stdout, Bytes::from_static(b"x")).await;
-        assert!(streams.clients.lock().is_empty());
+        let clients = streams.begin(None, None);
+        clients.deliver(Stream::Stdout, Bytes::from_static(b"x")).await;
+        assert!(clients.senders.lock().is_empty());
     }
 }

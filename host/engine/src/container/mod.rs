@@ -1,6 +1,7 @@
 //! A container: what was asked for, where it is in its life, and who waits for it.
 
-pub mod state;
+pub(crate) mod state;
+pub(crate) use state::Phase;
 
 mod archive;
 mod attach;
@@ -39,14 +40,19 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use archive::{ArchiveDownload, PathStat, UploadOptions};
-pub use attach::{AttachOptions, Attached, Chunk};
+pub use attach::{AttachOptions, Attached, AttachedInput, AttachedOutput, Chunk, DetachGuard, InputEnd};
+pub(crate) use attach::write_all;
 pub use commit::CommitOptions;
 pub use create::{CreateRequest, Created};
 pub use list::{ListQuery, Summary};
-pub use prune::Pruned;
+pub use prune::{Pruned, PrunedContainers};
+pub(crate) use prune::until;
 pub(crate) use registry::Registry;
 pub use remove::RemoveOptions;
+pub use stats::Sampler;
 pub use top::ProcessTable;
+pub(crate) use start::{environment, start_failure, working_directory};
+pub use changes::Difference;
 pub use wait::WaitCondition;
 pub(crate) use user::lookup as lookup_user;
 
@@ -118,6 +124,8 @@ pub struct Container {
     pub(crate) restart_stop: Mutex<CancellationToken>,
     /// Backoff and count of the restart policy.
     pub(crate) restarts: Mutex<restart::Backoff>,
+    /// `docker restart` is at work: `--rm` must not remove it between stop and start.
+    pub(crate) restarting_by_hand: std::sync::atomic::AtomicBool,
     /// Ids of the exec instances, oldest first.
     pub(crate) execs: Mutex<Vec<String>>,
 }
@@ -128,6 +136,10 @@ pub(crate) struct Run {
     pub processes: Arc<dyn Running>,
     /// The network namespace, which others may share.
     pub network: crate::network::Attachment,
+    /// Its files.
+    pub namespace: coracle_vfs::Namespace,
+    /// The generated files in `/etc`.
+    pub files: root::GeneratedFiles,
     /// Ends what watches the run: health checks.
     pub ended: CancellationToken,
 }
@@ -153,6 +165,7 @@ impl Container {
             root: Mutex::default(),
             restart_stop: Mutex::default(),
             restarts: Mutex::default(),
+            restarting_by_hand: std::sync::atomic::AtomicBool::new(false),
             execs: Mutex::default(),
         })
     }

@@ -61,6 +61,8 @@ pub trait ExecProcess: Send + Sync {
     fn pid(&self) -> u32;
     /// Waits for its end.
     async fn exited(&self) -> i32;
+    /// Ends it.
+    fn kill(&self);
 }
 
 /// How a run ended.

@@ -96,7 +96,7 @@ async fn spawn(container: &Arc<Container>, order: ProcessOrder, init: bool) -> R
     request.working_directory = Some(order.working_directory);
     request.credentials = Some(order.credentials);
     let stdio = standard_files(container, order.stdio, &mut request)?;
-    let process = if init { container.spawn_init(request).await? } else { container.spawn(request).await? };
+    let process = if init { container.spawn_with_init(request).await? } else { container.spawn(request).await? };
     Ok((process, stdio))
 }
 
@@ -205,5 +205,10 @@ impl ExecProcess for RunningExec {
 
     async fn exited(&self) -> i32 {
         i32::from(self.process.exited().await.code())
+    }
+
+    fn kill(&self) {
+        // ESRCH: it has just ended.
+        let _ = self.process.container().signal(self.process.pid(), Signal::KILL);
     }
 }

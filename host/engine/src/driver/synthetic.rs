@@ -102,4 +102,6 @@ impl ExecProcess for SyntheticExec {
     async fn exited(&self) -> i32 {
         0
     }
+
+    fn kill(&self) {}
 }
