@@ -4,47 +4,90 @@
 //! calls it with typed requests; it drives `kernel`, `vfs`, `net` and `image`.
 //! How programs run is behind [`EngineOptions::loader`], which the binary wires.
 
+pub mod container;
+pub mod decompress;
+pub mod detach;
+pub mod driver;
 pub mod error;
 pub mod events;
+pub mod exec;
 pub mod filters;
 pub mod id;
+pub mod image;
 pub mod log;
 pub mod model;
+pub mod mounts;
 pub mod names;
+pub mod network;
 pub mod store;
+pub mod streams;
 pub mod system;
 pub mod time;
+pub mod volume;
+
+mod init_layer;
+mod instructions;
+mod restore;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use coracle_image::{ImageStore, StoreOptions};
+use coracle_kernel::Loader;
+use coracle_net::{Fabric, FabricOptions};
+use coracle_vfs::WatchHub;
+use coracle_vfs::layer::Layer;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use error::{Error, Result};
 pub use filters::Filters;
 pub use time::Time;
 
+use container::{Phase, Registry};
+use driver::{Driver, Processes, Synthetic};
 use events::Events;
+use exec::Execs;
+use network::Networks;
 use store::Store;
+use volume::Volumes;
 
 /// What the engine needs to start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EngineOptions {
     /// Directory of all state; created when missing.
     pub data_root: PathBuf,
+    /// Turns files into programs.
+    pub loader: Arc<dyn Loader>,
     /// The runtime that guest processes run on; apart from the one that serves
     /// the API, so that a spinning guest delays nobody.
     pub guest_runtime: tokio::runtime::Handle,
     /// Execute nothing: the seed's synthetic driver.
     pub synthetic: bool,
+    /// Where images come from.
+    pub images: StoreOptions,
 }
 
 /// The engine. One per data root.
-#[derive(Debug)]
 pub struct Engine {
     pub(crate) options: EngineOptions,
     pub(crate) store: Store,
     pub(crate) events: Events,
     pub(crate) daemon_id: String,
+    pub(crate) containers: Registry,
+    pub(crate) execs: Execs,
+    pub(crate) networks: Networks,
+    pub(crate) volumes: Volumes,
+    pub(crate) images: Arc<ImageStore>,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) watches: Arc<WatchHub>,
+    pub(crate) init_layer: Arc<Layer>,
+    pub(crate) upper_directory: Arc<Dir>,
     server_header: String,
+    tracker: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// How many containers are in which state.
@@ -64,8 +107,11 @@ impl Engine {
     /// # Errors
     /// When the data root cannot be made or read, or belongs to a later version.
     pub async fn start(options: EngineOptions) -> Result<Arc<Self>> {
-        std::fs::create_dir_all(&options.data_root)?;
-        let store = Store::open(&options.data_root.join("state.db"))?;
+        let root = options.data_root.clone();
+        for directory in ["overlay", "containers", "volumes", "images"] {
+            std::fs::create_dir_all(root.join(directory))?;
+        }
+        let store = Store::open(&root.join("state.db"))?;
         let daemon_id = match store.setting("id")? {
             Some(id) => id,
             None => {
@@ -74,35 +120,107 @@ impl Engine {
                 id
             }
         };
-        Ok(Arc::new(Self {
-            options,
+        let open = |name: &str| Dir::open_ambient_dir(root.join(name), ambient_authority());
+        let images = ImageStore::open(open("images")?, options.images.clone())?;
+        let driver: Arc<dyn Driver> = if options.synthetic {
+            Arc::new(Synthetic)
+        } else {
+            Arc::new(Processes::new(Arc::clone(&options.loader), options.guest_runtime.clone()))
+        };
+        let engine = Arc::new(Self {
             store,
             events: Events::default(),
             daemon_id,
+            containers: Registry::default(),
+            execs: Execs::default(),
+            networks: Networks::new(Fabric::new(FabricOptions::new(tokio::runtime::Handle::current()))),
+            volumes: Volumes::default(),
+            images,
+            driver,
+            watches: WatchHub::new(),
+            init_layer: init_layer::open(&root)?,
+            upper_directory: Arc::new(open("overlay")?),
             server_header: format!("Coracle/{} (linux)", env!("CARGO_PKG_VERSION")),
-        }))
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            options,
+        });
+        engine.restore_networks()?;
+        engine.restore_volumes()?;
+        engine.restore_containers().await?;
+        Ok(engine)
     }
 
-    /// Stops every container and waits until all is quiet and written.
-    pub async fn shutdown(&self) {}
+    /// The images of the daemon: the binary adds the built-in one.
+    pub fn images(&self) -> &Arc<ImageStore> {
+        &self.images
+    }
 
     /// The `Server` header.
     pub fn server_header(&self) -> &str {
         &self.server_header
     }
 
-    /// How many containers are in which state.
-    pub fn container_counts(&self) -> Counts {
-        Counts::default()
+    /// The events of the daemon.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
-    /// How many images there are.
-    pub fn image_count(&self) -> usize {
-        0
+    /// How many containers are in which state.
+    pub fn container_counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for container in self.containers.all() {
+            match container.with_state(|state| state.phase) {
+                Phase::Paused => counts.paused += 1,
+                phase if phase.is_running() => counts.running += 1,
+                _ => counts.stopped += 1,
+            }
+        }
+        counts
     }
 
     /// How many tasks the engine has running: for tests that look for leaks.
     pub fn tasks(&self) -> usize {
-        0
+        self.tracker.len()
+    }
+
+    /// Stops every container in its own way, and waits until all is quiet and written.
+    pub async fn shutdown(self: &Arc<Self>) {
+        self.stop.cancel();
+        let mut stopping = tokio::task::JoinSet::new();
+        for container in self.containers.all() {
+            let engine = Arc::clone(self);
+            stopping.spawn(async move {
+                let _one_at_a_time = container.lifecycle.lock().await;
+                if container.with_state(|state| state.phase.is_running()) {
+                    engine.stop_for_shutdown(&container).await;
+                }
+            });
+        }
+        while stopping.join_next().await.is_some() {}
+        self.tracker.close();
+        if tokio::time::timeout(std::time::Duration::from_secs(5), self.tracker.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tracker.len(), "left behind at shutdown");
+        }
+    }
+
+    /// Runs a task that the engine owns: it ends with the daemon at the latest.
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Runs what may block.
+    pub(crate) fn spawn_blocking(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
+        self.tracker.spawn_blocking(work);
+    }
+
+    /// The daemon is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits until the daemon is about to end.
+    pub(crate) async fn stopping(&self) {
+        self.stop.cancelled().await;
     }
 }

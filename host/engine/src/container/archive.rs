@@ -99,7 +99,13 @@ impl Engine {
     ///
     /// # Errors
     /// 404 without such a directory, 403 when it is read-only, 400 for what is no directory.
-    pub fn container_archive_put(&self, name: &str, path: &str, tar: impl Read + Send, options: UploadOptions) -> Result<()> {
+    pub fn container_archive_put(
+        &self,
+        name: &str,
+        path: &str,
+        tar: impl Read + Send,
+        options: UploadOptions,
+    ) -> Result<()> {
         let container = self.containers.find(name)?;
         let namespace = self.files_of(&container)?;
         let caller = Caller::root();

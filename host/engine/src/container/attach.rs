@@ -75,7 +75,9 @@ impl Engine {
         let container = self.containers.find(name)?;
         match container.with_state(|state| state.phase) {
             Phase::Paused => {
-                return Err(Error::Conflict(format!("container {name} is paused, unpause the container before attach")));
+                return Err(Error::Conflict(format!(
+                    "container {name} is paused, unpause the container before attach"
+                )));
             }
             Phase::Restarting => {
                 return Err(Error::Conflict(format!(
@@ -93,16 +95,7 @@ impl Engine {
             None
         };
         self.container_event(&container, "attach", &[]);
-        Ok(Attached {
-            engine: Arc::clone(self),
-            tty: spec.config.tty,
-            keys,
-            past,
-            live,
-            input,
-            options,
-            container,
-        })
+        Ok(Attached { engine: Arc::clone(self), tty: spec.config.tty, keys, past, live, input, options, container })
     }
 }
 
@@ -116,12 +109,8 @@ impl Attached {
     pub fn split(self) -> (AttachedOutput, AttachedInput, DetachGuard) {
         let spec = self.container.spec();
         let began = self.input.borrow().run;
-        let output = AttachedOutput {
-            options: self.options,
-            past: self.past,
-            queued: Default::default(),
-            live: self.live,
-        };
+        let output =
+            AttachedOutput { options: self.options, past: self.past, queued: Default::default(), live: self.live };
         let input = AttachedInput {
             container: Arc::clone(&self.container),
             input: self.input,
@@ -238,7 +227,7 @@ impl AttachedInput {
 }
 
 /// Writes everything, however small the pipe.
-pub(crate) async fn write_all(file: &OpenFile, mut data: Bytes) -> coracle_kernel::Result<()> {
+async fn write_all(file: &OpenFile, mut data: Bytes) -> coracle_kernel::Result<()> {
     while !data.is_empty() {
         let written = file.write(None, data.clone()).await?;
         if written == 0 {

@@ -27,7 +27,10 @@ impl Engine {
             .overlay
             .changes()?
             .into_iter()
-            .map(|change| Difference { path: String::from_utf8_lossy(&change.path).into_owned(), kind: change.kind as u8 })
+            .map(|change| Difference {
+                path: String::from_utf8_lossy(&change.path).into_owned(),
+                kind: change.kind as u8,
+            })
             .collect();
         Ok((!changes.is_empty()).then_some(changes))
     }

@@ -84,7 +84,8 @@ impl Engine {
         if config.entrypoint.as_ref().is_some_and(|words| words.len() == 1 && words.iter().all(String::is_empty)) {
             config.entrypoint = None;
         }
-        let words: Vec<String> = config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
+        let words: Vec<String> =
+            config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
         let Some((path, args)) = words.split_first() else {
             return Err(Error::Invalid("no command specified".into()));
         };
@@ -100,9 +101,7 @@ impl Engine {
         for destination in config.volumes.iter().flatten().map(|(destination, _)| destination) {
             let point = MountPoint::new(MountKind::Volume, "", destination);
             if point.destination == "/" {
-                return Err(Error::Invalid(
-                    "invalid specification: destination can't be '/'".into(),
-                ));
+                return Err(Error::Invalid("invalid specification: destination can't be '/'".into()));
             }
             mounts.entry(point.destination.clone()).or_insert(point);
         }
@@ -251,9 +250,7 @@ pub(super) fn check_resources(resources: &Resources) -> Result<()> {
         return Err(Error::Invalid("Minimum memory limit allowed is 6MB".into()));
     }
     if resources.memory > 0 && resources.memory_swap > 0 && resources.memory_swap < resources.memory {
-        return Err(Error::Invalid(
-            "Minimum memoryswap limit should be larger than memory limit, see usage".into(),
-        ));
+        return Err(Error::Invalid("Minimum memoryswap limit should be larger than memory limit, see usage".into()));
     }
     if resources.memory == 0 && resources.memory_swap > 0 {
         return Err(Error::Invalid(
@@ -279,7 +276,9 @@ pub(super) fn check_resources(resources: &Resources) -> Result<()> {
         return Err(Error::Invalid("Conflicting options: Nano CPUs and CPU Quota cannot both be set".into()));
     }
     if resources.cpu_period != 0 && !(1_000..=1_000_000).contains(&resources.cpu_period) {
-        return Err(Error::Invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)".into()));
+        return Err(Error::Invalid(
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)".into(),
+        ));
     }
     if resources.cpu_quota > 0 && resources.cpu_quota < 1_000 {
         return Err(Error::Invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)".into()));
@@ -431,7 +430,9 @@ pub(super) fn adapt_limits(resources: &mut Resources, warnings: &mut Vec<String>
         resources.cpuset_mems.clear();
     }
     if resources.blkio_weight != 0 {
-        warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".into());
+        warnings.push(
+            "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".into(),
+        );
         resources.blkio_weight = 0;
     }
 }
@@ -460,9 +461,10 @@ fn networks(
         let name = if name == "default" { "bridge".to_owned() } else { name };
         let settings = settings.unwrap_or_default();
         let user_network = !matches!(name.as_str(), "bridge" | "host" | "none");
-        let asks_address = settings.ipam_config.as_ref().is_some_and(|ipam| {
-            !ipam.ipv4_address.is_empty() || !ipam.ipv6_address.is_empty()
-        });
+        let asks_address = settings
+            .ipam_config
+            .as_ref()
+            .is_some_and(|ipam| !ipam.ipv4_address.is_empty() || !ipam.ipv6_address.is_empty());
         if !user_network && asks_address {
             return Err(Error::Invalid(
                 "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only".replace("network bridge", &format!("network {name}")),

@@ -22,8 +22,8 @@ impl Engine {
             self.volume_event(&point.name, "unmount", &[("container", &container.id), ("driver", "local")]);
         }
         container.log.close();
-        let (ran, stopped, restart_count) = container
-            .with_state(|state| (state.started_at.elapsed(), state.stopped_by_hand, state.restart_count));
+        let (ran, stopped, restart_count) =
+            container.with_state(|state| (state.started_at.elapsed(), state.stopped_by_hand, state.restart_count));
         let restart = if stopped || self.is_stopping() {
             None
         } else {

@@ -92,12 +92,7 @@ impl Engine {
             }
             let start = Time::now();
             let (exit_code, output) = probe(self, container, run, &check.command, check.timeout).await;
-            let result = HealthProbe {
-                start: start.to_string(),
-                end: Time::now().to_string(),
-                exit_code,
-                output,
-            };
+            let result = HealthProbe { start: start.to_string(), end: Time::now().to_string(), exit_code, output };
             let in_start_period = began.elapsed() < check.start_period;
             if let Err(error) = self.record_probe(container, result, check.retries, in_start_period) {
                 tracing::warn!(container = container.id, %error, "health");
@@ -105,7 +100,13 @@ impl Engine {
         }
     }
 
-    fn record_probe(&self, container: &Container, probe: HealthProbe, retries: i64, in_start_period: bool) -> Result<()> {
+    fn record_probe(
+        &self,
+        container: &Container,
+        probe: HealthProbe,
+        retries: i64,
+        in_start_period: bool,
+    ) -> Result<()> {
         let changed = self.change_state(container, |state| {
             let health = state.health.get_or_insert_default();
             let before = health.status.clone();

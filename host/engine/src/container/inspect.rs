@@ -19,7 +19,8 @@ impl Engine {
         let directory = self.container_directory(&container.id);
         let file = |name: &str| directory.join(name).display().to_string();
         let log_path = container.log.path().map(|path| path.display().to_string()).unwrap_or_default();
-        let execs: Option<Vec<String>> = Some(self.running_execs(&container)).filter(|ids: &Vec<String>| !ids.is_empty());
+        let execs: Option<Vec<String>> =
+            Some(self.running_execs(&container)).filter(|ids: &Vec<String>| !ids.is_empty());
         let mut host = serde_json::to_value(&spec.host)?;
         // Docker omits these when nothing was said, but shows the other empty ones as null.
         if let Some(map) = host.as_object_mut() {

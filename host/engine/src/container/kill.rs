@@ -52,11 +52,16 @@ impl Engine {
     pub(super) fn send_signal(&self, container: &Arc<Container>, signal: Signal) -> Result<()> {
         let Some(run) = container.running() else { return Err(Error::NotRunning(container.id.clone())) };
         let stop_signal = container.spec().config.stop_signal.clone();
-        let is_stop = stop_signal.is_empty() || signal == Signal::KILL || parse_signal(&stop_signal).is_ok_and(|s| s == signal);
+        let is_stop =
+            stop_signal.is_empty() || signal == Signal::KILL || parse_signal(&stop_signal).is_ok_and(|s| s == signal);
         if is_stop {
             self.change_state(container, |state| state.stopped_by_hand = true)?;
         }
-        if signal == Signal::KILL { run.processes.kill() } else { run.processes.signal(signal) }
+        if signal == Signal::KILL {
+            run.processes.kill()
+        } else {
+            run.processes.signal(signal)
+        }
         self.container_event(container, "kill", &[("signal", &signal.number().to_string())]);
         if is_stop && container.with_state(|state| state.phase == Phase::Paused) {
             run.processes.unpause();

@@ -52,8 +52,23 @@ pub struct Summary {
 }
 
 const ACCEPTED: [&str; 17] = [
-    "ancestor", "before", "exited", "expose", "health", "id", "isolation", "is-task", "label", "label!", "name",
-    "network", "publish", "since", "status", "volume", "annotation",
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "isolation",
+    "is-task",
+    "label",
+    "label!",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
+    "annotation",
 ];
 const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 const HEALTH: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
@@ -83,7 +98,8 @@ impl Engine {
                 break;
             }
             let phase = container.with_state(|state| state.phase);
-            let shown = query.all || wanted.any_state || query.limit.is_some_and(|limit| limit > 0) || phase.is_running();
+            let shown =
+                query.all || wanted.any_state || query.limit.is_some_and(|limit| limit > 0) || phase.is_running();
             if shown && self.admits(&wanted, &container, phase) {
                 found.push(self.summary(&container, query.size));
             }
@@ -162,7 +178,8 @@ impl Engine {
             ranges.is_empty()
                 || self.ports(container, &exposed).iter().any(|port| {
                     let number = if public { port.public_port } else { Some(port.private_port) };
-                    number.is_some_and(|n| ranges.iter().any(|(a, b, kind)| (*a..=*b).contains(&n) && *kind == port.kind))
+                    number
+                        .is_some_and(|n| ranges.iter().any(|(a, b, kind)| (*a..=*b).contains(&n) && *kind == port.kind))
                 })
         };
         filters.prefix("id", &container.id)
@@ -172,17 +189,15 @@ impl Engine {
             && filters.exact("health", &health)
             && filters.boolean("is-task").ok().flatten() != Some(true)
             && (wanted.exited.is_empty()
-                || container.with_state(|state| {
-                    phase == Phase::Exited && wanted.exited.contains(&state.exit_code)
-                }))
+                || container.with_state(|state| phase == Phase::Exited && wanted.exited.contains(&state.exit_code)))
             && wanted.before.as_ref().is_none_or(|other| spec.created < other.spec().created)
             && wanted.since.as_ref().is_none_or(|other| spec.created > other.spec().created)
             && wanted.ancestors.as_ref().is_none_or(|ids| ids.contains(&spec.image))
             && (!filters.contains("volume")
                 || filters.get("volume").iter().any(|volume| {
-                    spec.mounts.iter().any(|point| {
-                        point.name == *volume || point.destination == *volume || point.source == *volume
-                    })
+                    spec.mounts
+                        .iter()
+                        .any(|point| point.name == *volume || point.destination == *volume || point.source == *volume)
                 }))
             && (!filters.contains("network")
                 || filters.get("network").iter().any(|wanted| {

@@ -41,20 +41,19 @@ use tokio_util::sync::CancellationToken;
 
 pub use archive::{ArchiveDownload, PathStat, UploadOptions};
 pub use attach::{AttachOptions, Attached, AttachedInput, AttachedOutput, Chunk, DetachGuard, InputEnd};
-pub(crate) use attach::write_all;
+pub use changes::Difference;
 pub use commit::CommitOptions;
 pub use create::{CreateRequest, Created};
 pub use list::{ListQuery, Summary};
-pub use prune::{Pruned, PrunedContainers};
 pub(crate) use prune::until;
+pub use prune::{Pruned, PrunedContainers};
 pub(crate) use registry::Registry;
 pub use remove::RemoveOptions;
+pub(crate) use start::{environment, start_failure, working_directory};
 pub use stats::Sampler;
 pub use top::ProcessTable;
-pub(crate) use start::{environment, start_failure, working_directory};
-pub use changes::Difference;
-pub use wait::WaitCondition;
 pub(crate) use user::lookup as lookup_user;
+pub use wait::WaitCondition;
 
 use crate::Engine;
 use crate::driver::Running;

@@ -49,7 +49,10 @@ impl Engine {
 
     /// Removes a container whose removal is allowed.
     pub(super) async fn remove(self: &Arc<Self>, container: &Arc<Container>, options: RemoveOptions) -> Result<()> {
-        if options.force && container.with_state(|state| state.phase.is_running()) && !self.give_up_restart(container)? {
+        if options.force
+            && container.with_state(|state| state.phase.is_running())
+            && !self.give_up_restart(container)?
+        {
             let exits = container.milestones.borrow().exits;
             match self.send_signal(container, coracle_kernel::Signal::KILL) {
                 Ok(()) => container.wait_for_exit_after(exits).await,
@@ -62,10 +65,9 @@ impl Engine {
         let claimed = {
             let mut state = container.state.lock();
             match state.phase {
-                Phase::Removing => Err(Error::Conflict(format!(
-                    "removal of container {} is already in progress",
-                    spec.name
-                ))),
+                Phase::Removing => {
+                    Err(Error::Conflict(format!("removal of container {} is already in progress", spec.name)))
+                }
                 phase if phase.is_running() => Err(Error::Conflict(format!(
                     "cannot remove container \"{}\": container is running: stop the container before removing or force remove",
                     spec.name

@@ -27,8 +27,7 @@ impl Backoff {
         let again = match policy.name.as_str() {
             "always" | "unless-stopped" => true,
             "on-failure" => {
-                code != 0
-                    && (policy.maximum_retry_count == 0 || i64::from(count) < policy.maximum_retry_count)
+                code != 0 && (policy.maximum_retry_count == 0 || i64::from(count) < policy.maximum_retry_count)
             }
             _ => false,
         };
@@ -45,7 +44,12 @@ impl Engine {
     ///
     /// # Errors
     /// Those of stop and start.
-    pub async fn container_restart(self: &Arc<Self>, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
+    pub async fn container_restart(
+        self: &Arc<Self>,
+        name: &str,
+        signal: Option<&str>,
+        timeout: Option<i64>,
+    ) -> Result<()> {
         let container = self.containers.find(name)?;
         let signal = signal.filter(|signal| !signal.is_empty()).map(super::kill::parse_signal).transpose()?;
         let _one_at_a_time = container.lifecycle.lock().await;

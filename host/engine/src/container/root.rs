@@ -109,8 +109,7 @@ impl Engine {
         }
         let mut upper = Upper::within(Arc::clone(&self.upper_directory), &container.id);
         if let Some(size) = spec.host.storage_opt.as_ref().and_then(|options| options.get("size")) {
-            let size = crate::log::parse_size(size)
-                .ok_or_else(|| Error::Invalid(format!("invalid size: '{size}'")))?;
+            let size = crate::log::parse_size(size).ok_or_else(|| Error::Invalid(format!("invalid size: '{size}'")))?;
             upper = upper.limit(size);
         }
         let opened = Arc::new(Root { overlay: Overlay::new(layers, upper)? });
@@ -129,7 +128,8 @@ impl Engine {
         let root = self.root(container)?;
         let overlay: Arc<dyn Filesystem> = root.overlay.clone();
         let watches = Arc::clone(&self.watches);
-        let bare = || Namespace::new(Arc::clone(&overlay), plain(VfsMountKind::Overlay, b"overlay", false), watches.clone());
+        let bare =
+            || Namespace::new(Arc::clone(&overlay), plain(VfsMountKind::Overlay, b"overlay", false), watches.clone());
         let mut points: Vec<MountPoint> = spec.mounts.clone();
         for (destination, options) in spec.host.tmpfs.iter().flatten() {
             points.push(mounts::parse_tmpfs(destination, options)?);
@@ -201,9 +201,8 @@ impl Engine {
                 }
                 let inside = Namespace::new(volume, plain(VfsMountKind::Volume, b"", false), Arc::clone(&self.watches));
                 let caller = Caller::root();
-                let found = inside
-                    .locate(&inside.root(), point.more.subpath.as_bytes(), true, &caller)
-                    .map_err(|errno| {
+                let found =
+                    inside.locate(&inside.root(), point.more.subpath.as_bytes(), true, &caller).map_err(|errno| {
                         Error::System(format!(
                             "failed to get volume subpath {}: {}",
                             point.more.subpath,

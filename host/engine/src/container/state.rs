@@ -8,7 +8,6 @@ use crate::time::{Time, human_duration};
 /// The phases of Docker's state machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are Docker's status words")]
 pub enum Phase {
     #[default]
     Created,

@@ -16,7 +16,12 @@ impl Engine {
     ///
     /// # Errors
     /// 304 when it does not run.
-    pub async fn container_stop(self: &Arc<Self>, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
+    pub async fn container_stop(
+        self: &Arc<Self>,
+        name: &str,
+        signal: Option<&str>,
+        timeout: Option<i64>,
+    ) -> Result<()> {
         let container = self.containers.find(name)?;
         let _one_at_a_time = container.lifecycle.lock().await;
         if !container.with_state(|state| state.phase.is_running()) {
@@ -68,5 +73,16 @@ impl Engine {
         }
         self.container_event(container, "stop", &[]);
         Ok(())
+    }
+
+    /// The daemon ends: like stop, but the restart policy starts it again with the next daemon.
+    pub(crate) async fn stop_for_shutdown(self: &Arc<Self>, container: &Arc<Container>) {
+        let by_hand = container.with_state(|state| state.stopped_by_hand);
+        if let Err(error) = self.stop(container, None, None).await {
+            tracing::warn!(container = container.id, %error, "stop");
+        }
+        if let Err(error) = self.change_state(container, |state| state.stopped_by_hand = by_hand) {
+            tracing::warn!(container = container.id, %error, "stop");
+        }
     }
 }

@@ -34,8 +34,12 @@ impl Engine {
         let container = self.containers.find(name)?;
         let Some(run) = container.running() else { return Err(Error::NotRunning(container.id.clone())) };
         let columns = columns(options)?;
-        let processes =
-            run.processes.processes().iter().map(|process| columns.iter().map(|(name, _)| cell(name, process)).collect()).collect();
+        let processes = run
+            .processes
+            .processes()
+            .iter()
+            .map(|process| columns.iter().map(|(name, _)| cell(name, process)).collect())
+            .collect();
         self.container_event(&container, "top", &[]);
         Ok(ProcessTable { processes, titles: columns.into_iter().map(|(_, title)| title).collect() })
     }

@@ -58,9 +58,7 @@ impl Engine {
                 })
                 .await;
             match reached {
-                Ok(milestone) => {
-                    (milestone.exit_code, (!milestone.error.is_empty()).then(|| milestone.error.clone()))
-                }
+                Ok(milestone) => (milestone.exit_code, (!milestone.error.is_empty()).then(|| milestone.error.clone())),
                 Err(_) => (0, None),
             }
         })

@@ -44,17 +44,24 @@ struct RunningContainer {
     base: u32,
 }
 
-fn mount(namespace: &Namespace, target: &[u8], fs: Arc<dyn coracle_vfs::Filesystem>, kind: MountKind, options: &str) -> Result<(), Errno> {
-    let options = MountOptions { kind, source: target.split(|b| *b == b'/').next_back().unwrap_or(target).to_vec(), read_only: false, options: options.into() };
+fn mount(
+    namespace: &Namespace,
+    target: &[u8],
+    fs: Arc<dyn coracle_vfs::Filesystem>,
+    kind: MountKind,
+    options: &str,
+) -> Result<(), Errno> {
+    let options = MountOptions {
+        kind,
+        source: target.split(|b| *b == b'/').next_back().unwrap_or(target).to_vec(),
+        read_only: false,
+        options: options.into(),
+    };
     namespace.mount(target, fs, options)
 }
 
 /// Makes the standard files: those of the process, and the engine's ends.
-fn standard_files(
-    container: &Arc<Container>,
-    order: StdioOrder,
-    request: &mut SpawnRequest,
-) -> Result<Stdio, Errno> {
+fn standard_files(container: &Arc<Container>, order: StdioOrder, request: &mut SpawnRequest) -> Result<Stdio, Errno> {
     match order {
         StdioOrder::Terminal(size) => {
             let (pty, terminal) = container.open_pty(size)?;
@@ -89,7 +96,11 @@ fn standard_files(
     }
 }
 
-async fn spawn(container: &Arc<Container>, order: ProcessOrder, init: bool) -> Result<(Arc<Process>, Stdio), SpawnError> {
+async fn spawn(
+    container: &Arc<Container>,
+    order: ProcessOrder,
+    init: bool,
+) -> Result<(Arc<Process>, Stdio), SpawnError> {
     let name = order.arguments.first().cloned().unwrap_or_default();
     let mut request = SpawnRequest::new(ProgramName::Search(name), order.arguments);
     request.environment = order.environment;

@@ -52,12 +52,8 @@ impl Engine {
             )));
         }
         let id = crate::id::generate();
-        let exec = Arc::new(Exec {
-            id: id.clone(),
-            container: Arc::clone(&container),
-            config,
-            state: Default::default(),
-        });
+        let exec =
+            Arc::new(Exec { id: id.clone(), container: Arc::clone(&container), config, state: Default::default() });
         {
             let mut ids = container.execs.lock();
             if ids.len() >= PENDING {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use create::ExecCreate;
-pub use start::{ExecStarted, ExecStart, ExecStreams};
 pub(crate) use start::probe;
+pub use start::{ExecStart, ExecStarted, ExecStreams};
 
 use crate::Engine;
 use crate::container::Container;
@@ -148,10 +148,7 @@ impl Engine {
         let exec = self.execs.find(id)?;
         let state = exec.state.lock();
         if !state.running {
-            return Err(Error::NotFound(format!(
-                "NotFound: process does not exist {}: not found",
-                exec.id
-            )));
+            return Err(Error::NotFound(format!("NotFound: process does not exist {}: not found", exec.id)));
         }
         if let Some(pty) = &state.pty {
             pty.terminal().set_size(coracle_kernel::Size { rows, columns });

@@ -209,12 +209,8 @@ pub(crate) async fn probe(
     command: &[String],
     limit: Duration,
 ) -> (i32, String) {
-    let config = ExecConfig {
-        cmd: Some(command.to_vec()),
-        attach_stdout: true,
-        attach_stderr: true,
-        ..ExecConfig::default()
-    };
+    let config =
+        ExecConfig { cmd: Some(command.to_vec()), attach_stdout: true, attach_stderr: true, ..ExecConfig::default() };
     let line = command.join(" ");
     let id = crate::id::generate();
     engine.container_event(container, &format!("exec_create: {line}"), &[("execID", &id)]);
@@ -237,11 +233,8 @@ pub(crate) async fn probe(
             }
         };
         let whole = async {
-            let ((), (), code) = tokio::join!(
-                collect(stdio.stdout, &mut output),
-                collect(stdio.stderr, &mut stderr),
-                process.exited()
-            );
+            let ((), (), code) =
+                tokio::join!(collect(stdio.stdout, &mut output), collect(stdio.stderr, &mut stderr), process.exited());
             code
         };
         let code = tokio::time::timeout(limit, whole).await.ok();

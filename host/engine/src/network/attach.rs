@@ -30,9 +30,10 @@ impl Engine {
     pub(crate) fn attach_network(&self, container: &Container, spec: &Spec) -> Result<Attachment> {
         let mode = spec.host.network_mode.as_str();
         if let Some(other) = mode.strip_prefix("container:") {
-            let other = self.containers.find(other).map_err(|error| {
-                Error::System(format!("joining network namespace of container: {error}"))
-            })?;
+            let other = self
+                .containers
+                .find(other)
+                .map_err(|error| Error::System(format!("joining network namespace of container: {error}")))?;
             let Some(run) = other.running() else {
                 return Err(Error::Conflict(format!(
                     "joining network namespace of container: cannot join network namespace of a non running container: container {} is exited",
@@ -52,7 +53,13 @@ impl Engine {
             hostname: spec.config.hostname.clone(),
             domain: spec.config.domainname.clone(),
             mode: if mode == "host" { Mode::Host } else { Mode::Virtual },
-            extra_hosts: spec.host.extra_hosts.iter().flatten().map(|extra| extra_host(extra)).collect::<Result<_>>()?,
+            extra_hosts: spec
+                .host
+                .extra_hosts
+                .iter()
+                .flatten()
+                .map(|extra| extra_host(extra))
+                .collect::<Result<_>>()?,
             name_servers: spec
                 .host
                 .dns
@@ -133,12 +140,16 @@ impl Engine {
             id: endpoint_id,
             ipv4: match address(&ipam.ipv4_address)? {
                 Some(IpAddr::V4(address)) => Some(address),
-                Some(IpAddr::V6(_)) => return Err(Error::Invalid(format!("invalid IPv4 address: {}", ipam.ipv4_address))),
+                Some(IpAddr::V6(_)) => {
+                    return Err(Error::Invalid(format!("invalid IPv4 address: {}", ipam.ipv4_address)));
+                }
                 None => None,
             },
             ipv6: match address(&ipam.ipv6_address)? {
                 Some(IpAddr::V6(address)) => Some(address),
-                Some(IpAddr::V4(_)) => return Err(Error::Invalid(format!("invalid IPv6 address: {}", ipam.ipv6_address))),
+                Some(IpAddr::V4(_)) => {
+                    return Err(Error::Invalid(format!("invalid IPv6 address: {}", ipam.ipv6_address)));
+                }
                 None => None,
             },
             mac: mac
@@ -248,7 +259,9 @@ fn extra_host(text: &str) -> Result<ExtraHost> {
     let (name, address) = text.split_once(':').ok_or_else(bad)?;
     let address = match address.trim_matches(['[', ']']) {
         "host-gateway" => None,
-        address => Some(address.parse().map_err(|_| Error::Invalid(format!("invalid IP address in add-host: \"{address}\"")))?),
+        address => Some(
+            address.parse().map_err(|_| Error::Invalid(format!("invalid IP address in add-host: \"{address}\"")))?,
+        ),
     };
     Ok(ExtraHost { name: name.to_owned(), address })
 }

@@ -170,7 +170,12 @@ impl Engine {
     ///
     /// # Errors
     /// 404, 403.
-    pub async fn network_connect(&self, network: &str, container: &str, settings: Option<EndpointSettings>) -> Result<()> {
+    pub async fn network_connect(
+        &self,
+        network: &str,
+        container: &str,
+        settings: Option<EndpointSettings>,
+    ) -> Result<()> {
         let container = self.containers.find(container)?;
         let _one_at_a_time = container.lifecycle.lock().await;
         let record = self.networks.find(network)?;
@@ -181,9 +186,15 @@ impl Engine {
                 "container sharing network namespace with another container or host cannot be connected to any other network".into(),
             ));
         }
-        if record.name == "host" || mode == "none" && spec.networks.contains_key("none") && record.name != "none" && container.running().is_some() {
+        if record.name == "host"
+            || mode == "none"
+                && spec.networks.contains_key("none")
+                && record.name != "none"
+                && container.running().is_some()
+        {
             return Err(Error::Forbidden(
-                "container cannot be connected to multiple networks with one of the networks in private (none) mode".into(),
+                "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+                    .into(),
             ));
         }
         if spec.networks.contains_key(&record.name) && container.running().is_some() {

@@ -14,7 +14,7 @@ use coracle_net::{Driver, Fabric, FabricError, FabricErrorKind, IpamConfig, Netw
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use attach::Attachment;
+pub(crate) use attach::{Attachment, exposed};
 pub use manage::NetworkCreated;
 
 use crate::Engine;

@@ -96,10 +96,10 @@ pub(crate) fn inspect(published: &[PublishedPort], exposed: &[String]) -> PortMa
     }
     for port in published {
         let key = format!("{}/{}", port.container_port(), port.protocol().name());
-        map.entry(key).or_default().get_or_insert_default().push(PortBinding {
-            host_ip: port.host_address().to_string(),
-            host_port: port.host_port().to_string(),
-        });
+        map.entry(key)
+            .or_default()
+            .get_or_insert_default()
+            .push(PortBinding { host_ip: port.host_address().to_string(), host_port: port.host_port().to_string() });
     }
     map
 }
@@ -107,7 +107,6 @@ pub(crate) fn inspect(published: &[PublishedPort], exposed: &[String]) -> PortMa
 /// An element of `Ports` in list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(missing_docs, reason = "the field names are Docker's and documented in its API reference")]
 pub struct Port {
     #[serde(rename = "IP", skip_serializing_if = "String::is_empty")]
     pub ip: String,
@@ -161,6 +160,9 @@ mod tests {
             Some(vec![PortBinding { host_ip: String::new(), host_port: "8080".into() }]),
         )]));
         let requests = requests(&host, &["80/tcp".into(), "81/tcp".into()]).unwrap();
-        assert_eq!(requests.iter().map(|r| (r.container_port, r.host_ports)).collect::<Vec<_>>(), [(80, (8080, 8080)), (81, (0, 0))]);
+        assert_eq!(
+            requests.iter().map(|r| (r.container_port, r.host_ports)).collect::<Vec<_>>(),
+            [(80, (8080, 8080)), (81, (0, 0))]
+        );
     }
 }

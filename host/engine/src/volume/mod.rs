@@ -344,7 +344,8 @@ impl Engine {
         if let Some(filesystem) = opened.get(name).and_then(std::sync::Weak::upgrade) {
             return Ok(filesystem);
         }
-        let option = |key: &str| record.options.as_ref().and_then(|options| options.get(key)).cloned().unwrap_or_default();
+        let option =
+            |key: &str| record.options.as_ref().and_then(|options| options.get(key)).cloned().unwrap_or_default();
         let device = option("device");
         let filesystem: Arc<dyn Filesystem> = match option("type").as_str() {
             "tmpfs" => {

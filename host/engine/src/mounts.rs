@@ -137,7 +137,9 @@ pub fn parse_bind(spec: &str) -> Result<MountPoint> {
         )));
     }
     if clean(destination) == "/" {
-        return Err(invalid(format!("invalid mount config for type \"{word}\": invalid specification: destination can't be '/'")));
+        return Err(invalid(format!(
+            "invalid mount config for type \"{word}\": invalid specification: destination can't be '/'"
+        )));
     }
     let mut mount = MountPoint::new(kind, if bind { source } else { "" }, destination);
     mount.mode = mode.to_owned();
@@ -228,9 +230,7 @@ pub fn parse_mount(mount: &Mount) -> Result<MountPoint> {
             if let Some(options) = &mount.volume_options {
                 point.more.no_copy = options.no_copy;
                 if options.subpath.starts_with('/') || options.subpath.split('/').any(|part| part == "..") {
-                    return Err(invalid(
-                        "subpath must be a relative path within the volume".into(),
-                    ));
+                    return Err(invalid("subpath must be a relative path within the volume".into()));
                 }
                 point.more.subpath = options.subpath.clone();
                 point.more.labels = options.labels.clone().unwrap_or_default();
