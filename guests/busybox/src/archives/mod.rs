@@ -1,0 +1,5 @@
+//! Applets around archives.
+
+use crate::applet::Applet;
+
+pub static APPLETS: &[&Applet] = &[];

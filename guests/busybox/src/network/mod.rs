@@ -1,0 +1,5 @@
+//! Applets around network.
+
+use crate::applet::Applet;
+
+pub static APPLETS: &[&Applet] = &[];

@@ -1,0 +1,5 @@
+//! Applets around terminal.
+
+use crate::applet::Applet;
+
+pub static APPLETS: &[&Applet] = &[];
