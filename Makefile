@@ -43,7 +43,7 @@ check:
 
 components:
 	sh tests/check/guest-target.sh "$(GUEST_CARGO)" $(GUEST_TARGET)
-	cd guests && CARGO_PROFILE_RELEASE_DEBUG=false $(GUEST_CARGO) build --release --target $(GUEST_TARGET) -p coracle-shell -p coracle-busybox
+	cd guests && CARGO_PROFILE_RELEASE_DEBUG=false $(GUEST_CARGO) build --release --target $(GUEST_TARGET) -p coracle-shell -p coracle-busybox --lib
 	mkdir -p $(COMPONENTS)
 	cp guests/target/$(GUEST_TARGET)/release/coracle_shell.wasm $(COMPONENTS)/shell.wasm
 	cp guests/target/$(GUEST_TARGET)/release/coracle_busybox.wasm $(COMPONENTS)/busybox.wasm
