@@ -3,7 +3,10 @@
 //! A node knows nothing of mounts, permissions, umask and read-only rules: [`crate::Namespace`] has checked all of
 //! that before it calls one. Every method may be called from any thread at any time.
 
-use crate::{Attributes, Caller, ContentIdentity, Errno, FileKind, FsFigures, Location, Name, Result, SetAttributes};
+use crate::{
+    Attributes, Caller, ContentIdentity, Errno, FileKind, FsFigures, Location, MountOptions, Name, Result,
+    SetAttributes,
+};
 use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -102,6 +105,11 @@ pub struct DirEntry {
 pub trait Filesystem: Send + Sync {
     /// Its root: a directory, or a regular file for a single-file bind.
     fn root(&self) -> Arc<dyn Node>;
+    /// What is mounted below the root along with it (`/dev/pts` with `/dev`), in this order: a path relative to the
+    /// root, the file system, and how.
+    fn beneath(&self) -> Vec<(&'static str, Arc<dyn Filesystem>, MountOptions)> {
+        Vec::new()
+    }
 }
 
 /// One node of one file system. The defaults are those of a node that is no directory and cannot be changed.

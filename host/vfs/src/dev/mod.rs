@@ -1,14 +1,12 @@
 //! `/dev`: a small file system in memory with the usual devices, as container runtimes lay it out.
 //!
 //! The nodes only say which device they are; reading and writing devices is the kernel's. `/dev/pts`, `/dev/shm` and
-//! `/dev/mqueue` are mounts of their own, as users see with `mount` and `df`.
+//! `/dev/mqueue` are mounts of their own below it, as users see with `mount` and `df`.
 
 mod pts;
 
 use crate::tmpfs::{Charge, Tmpfs, TmpfsOptions};
-use crate::{
-    Caller, Filesystem, MountKind, MountOptions, Name, Namespace, NewKind, NewNode, Node, Result, device_number,
-};
+use crate::{Filesystem, MountKind, MountOptions, Name, NewKind, NewNode, Node, Result, device_number};
 use std::sync::Arc;
 
 pub use pts::PtsFs;
@@ -46,9 +44,10 @@ const DIRECTORIES: [(&[u8], u32); 3] = [(b"pts", 0o755), (b"shm", 0o1777), (b"mq
 /// The device directory of a container.
 pub struct DevFs {
     devices: Arc<Tmpfs>,
-    terminals: Terminals,
+    pts: Arc<PtsFs>,
+    mqueue: Arc<Tmpfs>,
+    shm: Arc<Tmpfs>,
     shm_size: u64,
-    charge: Option<Charge>,
 }
 
 impl DevFs {
@@ -59,12 +58,11 @@ impl DevFs {
 
     /// As [`DevFs::new`], with the memory of what is stored there announced to `charge`.
     pub fn with_charge(terminals: Terminals, shm_size: u64, charge: Option<Charge>) -> Result<Arc<Self>> {
-        let devices = Tmpfs::with_options(TmpfsOptions {
-            size: Some(SIZE),
-            mode: 0o755,
-            charge: charge.clone(),
-            ..TmpfsOptions::default()
-        })?;
+        let memory = |size, mode| {
+            let charge = charge.clone();
+            Tmpfs::with_options(TmpfsOptions { size: Some(size), mode, charge, ..TmpfsOptions::default() })
+        };
+        let devices = memory(SIZE, 0o755)?;
         let root = devices.root();
         let make =
             |name: &[u8], kind, mode| root.create(Name::new(name)?, &NewNode { kind, mode, uid: 0, gid: 0 }).map(drop);
@@ -78,45 +76,29 @@ impl DevFs {
         for (name, mode) in DIRECTORIES {
             make(name, NewKind::Directory, mode)?;
         }
-        Ok(Arc::new(Self { devices, terminals, shm_size, charge }))
-    }
-
-    /// Mounts this at `/dev` of a namespace, which is made if it is missing, with terminals, shared memory and message
-    /// queues below.
-    pub fn mount(self: &Arc<Self>, namespace: &Namespace) -> Result<()> {
-        match namespace.mkdir(&namespace.root(), b"/dev", 0o755, &Caller::root()) {
-            Ok(()) | Err(crate::Errno::EXIST) => {}
-            Err(error) => return Err(error),
-        }
-        let memory = |size| {
-            Tmpfs::with_options(TmpfsOptions {
-                size: Some(size),
-                mode: 0o1777,
-                charge: self.charge.clone(),
-                ..TmpfsOptions::default()
-            })
-        };
-        let mounts: [(&[u8], Arc<dyn Filesystem>, &[u8], &str); 4] = [
-            (b"/dev", self.clone(), b"tmpfs", "nosuid,size=65536k,mode=755"),
-            (b"/dev/pts", PtsFs::new(self.terminals.clone()), b"devpts", "nosuid,noexec,gid=5,mode=620,ptmxmode=666"),
-            (b"/dev/mqueue", memory(SIZE)?, b"mqueue", "nosuid,nodev,noexec"),
-            (b"/dev/shm", memory(self.shm_size)?, b"shm", "nosuid,nodev,noexec"),
-        ];
-        for (target, fs, source, options) in mounts {
-            let options = match target {
-                b"/dev/shm" => format!("{options},size={}k", self.shm_size / 1024),
-                _ => options.to_owned(),
-            };
-            let options = MountOptions { kind: MountKind::Dev, source: source.to_vec(), read_only: false, options };
-            namespace.mount(target, fs, options)?;
-        }
-        Ok(())
+        let (mqueue, shm) = (memory(SIZE, 0o1777)?, memory(shm_size, 0o1777)?);
+        Ok(Arc::new(Self { devices, pts: PtsFs::new(terminals), mqueue, shm, shm_size }))
     }
 }
 
 impl Filesystem for DevFs {
     fn root(&self) -> Arc<dyn Node> {
         self.devices.root()
+    }
+
+    fn beneath(&self) -> Vec<(&'static str, Arc<dyn Filesystem>, MountOptions)> {
+        let options = |source: &str, options: &str| MountOptions {
+            kind: MountKind::Dev,
+            source: source.into(),
+            read_only: false,
+            options: options.into(),
+        };
+        let shm = format!("nosuid,nodev,noexec,size={}k", self.shm_size / 1024);
+        vec![
+            ("pts", self.pts.clone(), options("devpts", "nosuid,noexec,gid=5,mode=620,ptmxmode=666")),
+            ("mqueue", self.mqueue.clone(), options("mqueue", "nosuid,nodev,noexec")),
+            ("shm", self.shm.clone(), options("shm", &shm)),
+        ]
     }
 }
 

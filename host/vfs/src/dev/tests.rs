@@ -1,13 +1,19 @@
 use super::*;
-use crate::namespace::tests::namespace;
-use crate::{Errno, FileKind, NewTime, OpenOptions, Opened};
+use crate::namespace::tests::{namespace, options};
+use crate::{Caller, Errno, FileKind, Namespace, NewTime, OpenOptions, Opened};
+
+fn machine(terminals: &'static [u32]) -> Namespace {
+    let ns = namespace();
+    ns.mkdir(&ns.root(), b"/dev", 0o755, &Caller::root()).unwrap();
+    let dev = DevFs::new(Arc::new(|| terminals.to_vec()), 1 << 20).unwrap();
+    ns.mount(b"/dev", dev, options(MountKind::Dev, false)).unwrap();
+    ns
+}
 
 #[test]
 fn the_usual_devices_are_there_and_say_what_they_are() {
-    let ns = namespace();
+    let ns = machine(&[0, 3]);
     let caller = Caller::root();
-    let dev = DevFs::new(Arc::new(|| vec![0, 3]), 1 << 20).unwrap();
-    dev.mount(&ns).unwrap();
     let open = |path: &[u8]| ns.open(&ns.root(), path, &OpenOptions { read: true, ..Default::default() }, &caller);
     let Opened::Device { kind, rdev, location } = open(b"/dev/null").unwrap() else { panic!() };
     assert_eq!((kind, rdev), (FileKind::CharDevice, device_number(1, 3)));
@@ -26,9 +32,8 @@ fn the_usual_devices_are_there_and_say_what_they_are() {
 
 #[test]
 fn a_device_on_a_mount_without_devices_cannot_be_opened() {
-    let ns = namespace();
+    let ns = machine(&[]);
     let caller = Caller::root();
-    DevFs::new(Arc::new(Vec::new), 1 << 20).unwrap().mount(&ns).unwrap();
     ns.mknod(&ns.root(), b"/dev/shm/null", FileKind::CharDevice, 0o666, device_number(1, 3), &caller).unwrap();
     let options = OpenOptions { read: true, ..Default::default() };
     assert_eq!(ns.open(&ns.root(), b"/dev/shm/null", &options, &caller).err(), Some(Errno::ACCESS));
@@ -36,9 +41,8 @@ fn a_device_on_a_mount_without_devices_cannot_be_opened() {
 
 #[test]
 fn a_terminal_can_be_given_to_somebody() {
-    let ns = namespace();
+    let ns = machine(&[0]);
     let caller = Caller::root();
-    DevFs::new(Arc::new(|| vec![0]), 1 << 20).unwrap().mount(&ns).unwrap();
     ns.set_owner(&ns.root(), b"/dev/pts/0", Some(1000), None, true, &caller).unwrap();
     ns.set_times(&ns.root(), b"/dev/pts/0", NewTime::Now, NewTime::Now, true, &caller).unwrap();
     let attributes = ns.stat(&ns.root(), b"/dev/pts/0", true, &caller).unwrap();

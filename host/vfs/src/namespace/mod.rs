@@ -55,12 +55,20 @@ impl Namespace {
     /// Mounts `fs` over `target`, an existing directory, or an existing file if the root of `fs` is a file. Relative
     /// targets start at the root; symbolic links are followed.
     pub fn mount(&self, target: &[u8], fs: Arc<dyn Filesystem>, options: MountOptions) -> Result<()> {
+        self.mount_one(target, &fs, options)?;
+        for (below, fs, options) in fs.beneath() {
+            self.mount_one(&[target, b"/", below.as_bytes()].concat(), &fs, options)?;
+        }
+        Ok(())
+    }
+
+    fn mount_one(&self, target: &[u8], fs: &Arc<dyn Filesystem>, options: MountOptions) -> Result<()> {
         let daemon = Caller::root();
         loop {
             let before = self.table();
             let walk = Walk::new(&before, before.root(), target, &daemon)?;
             let Target::At(point) = walk.resolve(true)? else { return Err(Errno::INVAL) };
-            let after = before.with(self.keep(point), &fs, options.clone())?;
+            let after = before.with(self.keep(point), fs, options.clone())?;
             let mut table = self.inner.table.write();
             if Arc::ptr_eq(&table, &before) {
                 *table = Arc::new(after);
@@ -179,5 +187,7 @@ pub(crate) fn tell(watches: &WatchHub, at: &Location, event: WatchMask) {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -38,6 +38,19 @@ fn check_busy(directory: &Location, victim: &Location) -> Result<()> {
     if victim.mount.id == directory.mount.id { Ok(()) } else { Err(Errno::BUSY) }
 }
 
+/// Whether a directory is `below` or lies above it in the same mount.
+fn is_above(directory: &Location, below: &Location) -> Result<bool> {
+    let number = directory.node().number()?;
+    let mut next = Some(below.dentry.clone());
+    while let Some(dentry) = next {
+        if dentry.node().number()? == number {
+            return Ok(true);
+        }
+        next = dentry.parent();
+    }
+    Ok(false)
+}
+
 /// The node to make for `caller`: umask applied, group inherited from a set-group-id directory.
 pub(crate) fn new_node(kind: NewKind, mode: u32, directory: &Attributes, caller: &Caller) -> NewNode {
     let credentials = &caller.credentials;
@@ -165,8 +178,9 @@ impl Namespace {
         check_busy(&walk.here, &victim)?;
         walk.here.node().unlink(Name::new(walk.name(&name))?)?;
         let kept = self.inner.kept.deleted(&walk.here.dentry, walk.name(&name));
-        self.tell_gone(&victim, kept.as_ref());
+        self.tell_self(&victim, WatchMask::ATTRIBUTES);
         self.tell_name(&walk.here, walk.name(&name), WatchMask::DELETE, victim.kind(), 0);
+        self.tell_gone(&victim, kept.as_ref());
         Ok(())
     }
 
@@ -189,8 +203,8 @@ impl Namespace {
         check_busy(&walk.here, &victim)?;
         walk.here.node().rmdir(Name::new(walk.name(&name))?)?;
         self.inner.kept.deleted(&walk.here.dentry, walk.name(&name));
-        self.tell_gone(&victim, None);
         self.tell_name(&walk.here, walk.name(&name), WatchMask::DELETE, FileKind::Directory, 0);
+        self.tell_gone(&victim, None);
         Ok(())
     }
 
@@ -237,6 +251,14 @@ impl Namespace {
         if exchange && to.slash && onto_directory == Some(false) {
             return Err(Errno::NOTDIR);
         }
+        if directory && is_above(&old, &to.here)? {
+            return Err(Errno::INVAL);
+        }
+        if let Some(new) = new.as_ref().filter(|_| onto_directory == Some(true))
+            && is_above(new, &from.here)?
+        {
+            return Err(if exchange { Errno::INVAL } else { Errno::NOTEMPTY });
+        }
         check_busy(&from.here, &old)?;
         if let Some(new) = &new {
             check_busy(&to.here, new)?;
@@ -274,7 +296,10 @@ impl Namespace {
             self.tell_move((&from.here, old_name), (&to.here, new_name), &old);
             match &new {
                 Some(new) if exchange => self.tell_move((&to.here, new_name), (&from.here, old_name), new),
-                Some(new) => self.tell_gone(new, replaced.as_ref()),
+                Some(new) => {
+                    self.tell_self(new, WatchMask::ATTRIBUTES);
+                    self.tell_gone(new, replaced.as_ref());
+                }
                 None => {}
             }
         }
@@ -306,18 +331,14 @@ impl Namespace {
         }
     }
 
-    /// Tells watchers of a file that it lost a name, and that it is gone if that was the last one and nobody has it
-    /// open; otherwise the last close tells them.
+    /// Tells watchers of a file that lost a name that it is gone, if that was the last one and nobody has it open;
+    /// otherwise the last close tells them.
     fn tell_gone(&self, victim: &Location, kept: Option<&Arc<Dentry>>) {
         if !self.watches().is_watching() {
             return;
         }
         let Ok(attributes) = victim.attributes() else { return };
-        let directory = attributes.kind.is_directory();
-        if !directory {
-            self.tell_self(victim, WatchMask::ATTRIBUTES);
-        }
-        if directory || (attributes.nlink == 0 && kept.is_none()) {
+        if attributes.kind.is_directory() || (attributes.nlink == 0 && kept.is_none()) {
             self.watches().gone((attributes.dev, attributes.ino));
         }
     }
