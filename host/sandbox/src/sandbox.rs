@@ -193,10 +193,20 @@ impl Sandbox {
     async fn find(&self, image: &ExecImage, process: &Process) -> Result<Arc<Program>, Errno> {
         match image.builtin.as_deref() {
             Some(name) if SHELL_NAMES.contains(&name) => self.shell_of(process).await,
-            Some(_) => self.given(&self.toolbox).await,
+            Some(name) => {
+                let applets = self.applets().await.map_err(|_| Errno::NOEXEC)?;
+                if !is_applet(&applets, name) {
+                    return Err(Errno::NOEXEC);
+                }
+                self.given(&self.toolbox).await
+            }
             None => self.program_of(&image.file, process).await,
         }
     }
+}
+
+fn is_applet(applets: &[Applet], name: &[u8]) -> bool {
+    applets.iter().any(|applet| applet.name.as_bytes() == name)
 }
 
 impl Drop for Sandbox {
@@ -221,9 +231,9 @@ impl Loader for Sandbox {
             return true;
         }
         match self.applets.get() {
-            Some(list) => list.iter().any(|applet| applet.name.as_bytes() == name),
-            // Before the toolbox is compiled its names are not known; `load` waits
-            // for it and the toolbox itself answers for names it does not have.
+            Some(applets) => is_applet(applets, name),
+            // Before the toolbox is compiled its names are not known: `load` waits for
+            // it and looks again.
             None => true,
         }
     }

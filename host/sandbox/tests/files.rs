@@ -54,6 +54,8 @@ fn program(data: &str, body: &str) -> Vec<u8> {
 
 /// fd_read, fd_write, fd_seek and fd_readdir.
 const RIGHTS: &str = "(i64.const 0x4046)";
+/// The same without writing, as for a directory.
+const LISTING: &str = "(i64.const 0x4006)";
 /// ERRNO of preview 1.
 const NOENT: u8 = 44;
 const ROFS: u8 = 69;
@@ -138,7 +140,7 @@ async fn a_directory_is_listed() {
             ".",
             &format!(
                 r#"
-                (local.set $fd (call $open (i32.const 0) (i32.const 1) (i32.const 2) {RIGHTS}))
+                (local.set $fd (call $open (i32.const 0) (i32.const 1) (i32.const 2) {LISTING}))
                 (call $check (call $fd_readdir (local.get $fd) (i32.const 4096) (i32.const 4096) (i64.const 0) (i32.const 0)))
                 (call $write (i32.const 1) (i32.const 4096) (i32.load (i32.const 0)))"#
             ),

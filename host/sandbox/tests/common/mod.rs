@@ -57,14 +57,15 @@ pub const TOOLBOX: &str = r#"
     (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
   (component $types
     (type $applet (record (field "name" string) (field "directory" string) (field "summary" string)))
-    (export $exported "applet" (type $applet))
+    (import "import-type-applet" (type $imported (eq $applet)))
     (import "run" (func $run (param "arguments" (list (list u8))) (result u8)))
-    (import "list" (func $list (result (list $applet))))
+    (import "list" (func $list (result (list $imported))))
+    (export $exported "applet" (type $imported))
     (export "run" (func $run))
     (export "list-applets" (func $list) (func (result (list $exported)))))
   (func $list (result (list $applet'))
     (canon lift (core func $i "list") (memory (core memory $i "memory"))))
-  (instance $applets (instantiate $types (with "run" (func $run)) (with "list" (func $list))))
+  (instance $applets (instantiate $types (with "import-type-applet" (type $applet')) (with "run" (func $run)) (with "list" (func $list))))
   (export "coracle:container/applets@0.1.0" (instance $applets)))
 "#;
 
@@ -129,6 +130,7 @@ impl World {
     }
 
     pub fn with(limits: Limits, extensions: Extensions, change: impl FnOnce(SandboxOptions) -> SandboxOptions) -> Self {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let cache = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::new(change(options(cache.path()))).unwrap();
         let container = container(&sandbox, limits, extensions);
