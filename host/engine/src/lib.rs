@@ -34,11 +34,13 @@ use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use coracle_image::{ImageStore, StoreOptions};
+use coracle_image::{Builtin, ImageStore, RegistryOptions, StoreOptions};
 use coracle_kernel::Loader;
 use coracle_net::{Fabric, FabricOptions};
 use coracle_vfs::WatchHub;
 use coracle_vfs::layer::Layer;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,7 +57,6 @@ use store::Store;
 use volume::Volumes;
 
 /// What the engine needs to start.
-#[derive(Clone)]
 pub struct EngineOptions {
     /// Directory of all state; created when missing.
     pub data_root: PathBuf,
@@ -66,13 +67,47 @@ pub struct EngineOptions {
     pub guest_runtime: tokio::runtime::Handle,
     /// Execute nothing: the seed's synthetic driver.
     pub synthetic: bool,
+    /// What the built-in image is made of. Compiling it may take seconds with the
+    /// first start ever, so it is awaited beside everything else; whoever asks for
+    /// an image waits for it.
+    pub userland: BoxFuture<'static, Result<Userland, String>>,
     /// Where images come from.
-    pub images: StoreOptions,
+    pub images: ImageSource,
+    /// Registries to ask before the Docker Hub.
+    pub registry_mirrors: Vec<String>,
+    /// Registries that may be spoken to without TLS.
+    pub insecure_registries: Vec<String>,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageSource {
+    /// Registries.
+    #[default]
+    Registry,
+    /// Any name is at once the built-in userland.
+    Synthetic {
+        /// With the true configuration, fetched from the registry.
+        fetch_config: bool,
+    },
+}
+
+/// The built-in image.
+#[derive(Clone)]
+pub struct Userland {
+    /// The component of the shell.
+    pub shell: Arc<[u8]>,
+    /// The component of the applets.
+    pub toolbox: Arc<[u8]>,
+    /// Applets, each with the directory it is found in.
+    pub applets: Vec<(String, String)>,
 }
 
 /// The engine. One per data root.
 pub struct Engine {
-    pub(crate) options: EngineOptions,
+    pub(crate) data_root: PathBuf,
+    pub(crate) synthetic: bool,
+    userland: watch::Sender<bool>,
     pub(crate) store: Store,
     pub(crate) events: Events,
     pub(crate) daemon_id: String,
@@ -121,7 +156,19 @@ impl Engine {
             }
         };
         let open = |name: &str| Dir::open_ambient_dir(root.join(name), ambient_authority());
-        let images = ImageStore::open(open("images")?, options.images.clone())?;
+        let images = ImageStore::open(
+            open("images")?,
+            StoreOptions {
+                synthetic: matches!(options.images, ImageSource::Synthetic { .. }),
+                fetch_config: options.images == ImageSource::Synthetic { fetch_config: true },
+                registry: RegistryOptions {
+                    mirrors: options.registry_mirrors,
+                    insecure: options.insecure_registries,
+                    ..RegistryOptions::default()
+                },
+                ..StoreOptions::default()
+            },
+        )?;
         let driver: Arc<dyn Driver> = if options.synthetic {
             Arc::new(Synthetic)
         } else {
@@ -143,8 +190,11 @@ impl Engine {
             server_header: format!("Coracle/{} (linux)", env!("CARGO_PKG_VERSION")),
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
-            options,
+            data_root: root,
+            synthetic: options.synthetic,
+            userland: watch::Sender::new(false),
         });
+        engine.install_userland(options.userland);
         engine.restore_networks()?;
         engine.restore_volumes()?;
         engine.restore_containers().await?;
@@ -154,6 +204,36 @@ impl Engine {
     /// The images of the daemon: the binary adds the built-in one.
     pub fn images(&self) -> &Arc<ImageStore> {
         &self.images
+    }
+
+    fn install_userland(self: &Arc<Self>, userland: BoxFuture<'static, Result<Userland, String>>) {
+        let engine = Arc::clone(self);
+        self.spawn(async move {
+            let installed = match userland.await {
+                Ok(userland) => {
+                    let images = Arc::clone(&engine.images);
+                    tokio::task::spawn_blocking(move || {
+                        let applets: Vec<(&str, &str)> =
+                            userland.applets.iter().map(|(name, place)| (name.as_str(), place.as_str())).collect();
+                        let builtin = Builtin { busybox: &userland.toolbox, shell: &userland.shell, applets: &applets };
+                        images.builtin(&builtin).map(drop).map_err(|error| error.to_string())
+                    })
+                    .await
+                    .unwrap_or_else(|error| Err(error.to_string()))
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = installed {
+                tracing::warn!(error, "the built-in image is not there");
+            }
+            engine.userland.send_replace(true);
+        });
+    }
+
+    /// Waits until the built-in image is there, or is known not to come.
+    pub async fn images_ready(&self) {
+        let mut ready = self.userland.subscribe();
+        let _ = ready.wait_for(|ready| *ready).await;
     }
 
     /// The `Server` header.

@@ -75,7 +75,7 @@ impl Engine {
 
     /// Deletes directories of containers that are not there.
     fn sweep(&self, directory: &str) {
-        let Ok(entries) = std::fs::read_dir(self.options.data_root.join(directory)) else { return };
+        let Ok(entries) = std::fs::read_dir(self.data_root.join(directory)) else { return };
         for entry in entries.flatten() {
             let known = entry.file_name().to_str().is_some_and(|name| self.containers.find(name).is_ok());
             if !known {

@@ -77,6 +77,9 @@ impl Engine {
         check_host(&host)?;
         let mut warnings = Vec::new();
 
+        if !config.image.is_empty() {
+            self.images_ready().await;
+        }
         let image = if config.image.is_empty() { None } else { Some(self.image_for_create(&config.image, &platform)?) };
         if let Some(image) = image.as_ref().and_then(|image| image.config.config.as_ref()) {
             merge(&mut config, &Config::from_image(image));

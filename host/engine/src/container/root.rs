@@ -82,7 +82,7 @@ fn put(node: &Arc<dyn Node>, text: &[u8]) -> Result<(), Errno> {
 impl Engine {
     /// Where upper directories are.
     pub(crate) fn uppers(&self) -> PathBuf {
-        self.options.data_root.join("overlay")
+        self.data_root.join("overlay")
     }
 
     /// Where the log of a container is.
@@ -92,7 +92,7 @@ impl Engine {
 
     /// Where whatever else belongs to a container is.
     pub(crate) fn container_directory(&self, id: &str) -> PathBuf {
-        self.options.data_root.join("containers").join(id)
+        self.data_root.join("containers").join(id)
     }
 
     /// The overlay of a container, opened with the first use.

@@ -17,6 +17,9 @@ use crate::time::Time;
 
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Names the program of the container that is its shell.
+const SHELL_LABEL: &str = "io.coracle.shell";
+
 /// Status of a container that could not be started for reasons of its own.
 const EXIT_UNKNOWN: i32 = 128;
 
@@ -214,6 +217,12 @@ impl Engine {
             limits: limits::limits(&spec.host.resources),
             shm_size: u64::try_from(spec.host.shm_size).unwrap_or(64 << 20),
             init: spec.host.init == Some(true),
+            shell: spec
+                .config
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.get(SHELL_LABEL))
+                .map(|path| path.clone().into_bytes()),
             open_stdin: spec.config.open_stdin,
             on_oom,
             process: ProcessOrder {

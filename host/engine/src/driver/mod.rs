@@ -92,6 +92,8 @@ pub struct StartOrder {
     pub shm_size: u64,
     /// Put a small init in front.
     pub init: bool,
+    /// A program of the container that is its shell, in place of the built-in one.
+    pub shell: Option<Vec<u8>>,
     /// Standard input stays open (the synthetic driver waits longer then).
     pub open_stdin: bool,
     /// Told whenever a process is killed at the memory limit.

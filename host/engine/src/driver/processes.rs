@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use coracle_kernel::{
     Container, ContainerEvent, ContainerOptions, Errno, Extensions, Limits, Loader, OpenFile, PIPE_CAPACITY, Process,
-    ProcessInfo, ProgramName, Signal, SpawnError, SpawnRequest, Stats, pipe,
+    ProcessInfo, ProgramName, ShellOverride, Signal, SpawnError, SpawnRequest, Stats, pipe,
 };
 use coracle_vfs::dev::DevFs;
 use coracle_vfs::proc::{ProcFs, SysFs};
@@ -116,6 +116,9 @@ impl Driver for Processes {
     async fn start(&self, order: StartOrder) -> Result<(Arc<dyn Running>, Stdio), SpawnError> {
         let mut extensions = Extensions::default();
         extensions.insert(order.network);
+        if let Some(shell) = order.shell {
+            extensions.insert(Arc::new(ShellOverride::Path(shell)));
+        }
         let on_oom = order.on_oom;
         let namespace = order.namespace;
         let container = Container::new(ContainerOptions {

@@ -69,6 +69,7 @@ impl Engine {
                     self.image_event("delete", &id, &id);
                     Removal::Deleted(id)
                 }
+                Removed::Layer(chain) => Removal::Deleted(chain.to_string()),
             })
             .collect()
     }

@@ -91,7 +91,7 @@ impl Engine {
             system_time: Time::now().to_string(),
             ncpu: processors(),
             mem_total: machine_memory(),
-            docker_root_dir: self.options.data_root.display().to_string(),
+            docker_root_dir: self.data_root.display().to_string(),
             name: uname.nodename().to_string_lossy().into_owned(),
             kernel_version: uname.release().to_string_lossy().into_owned(),
             server_version: env!("CARGO_PKG_VERSION"),

@@ -99,7 +99,7 @@ pub(crate) struct Volumes {
 
 impl Engine {
     fn volume_root(&self, name: &str) -> PathBuf {
-        self.options.data_root.join("volumes").join(name)
+        self.data_root.join("volumes").join(name)
     }
 
     fn volume_directory(&self, name: &str) -> PathBuf {
@@ -113,7 +113,7 @@ impl Engine {
             records.insert(record.name.clone(), Arc::new(record));
         }
         // Directories of volumes whose creation or removal was cut short.
-        if let Ok(directories) = std::fs::read_dir(self.options.data_root.join("volumes")) {
+        if let Ok(directories) = std::fs::read_dir(self.data_root.join("volumes")) {
             for directory in directories.flatten() {
                 if !directory.file_name().to_str().is_some_and(|name| records.contains_key(name)) {
                     let _ = std::fs::remove_dir_all(directory.path());
