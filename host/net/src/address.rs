@@ -18,11 +18,7 @@ pub enum Family {
 impl Family {
     /// The family of an address.
     pub fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() {
-            Self::Ipv4
-        } else {
-            Self::Ipv6
-        }
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
     }
 
     /// `0.0.0.0` or `::`.
@@ -82,24 +78,7 @@ impl MacAddress {
     /// The link-local address of the interface (RFC 4291, appendix A).
     pub fn link_local(self) -> Ipv6Addr {
         let [a, b, c, d, e, f] = self.0;
-        Ipv6Addr::from([
-            0xfe,
-            0x80,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            a ^ 2,
-            b,
-            c,
-            0xff,
-            0xfe,
-            d,
-            e,
-            f,
-        ])
+        Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
     }
 }
 
@@ -124,10 +103,7 @@ impl FromStr for MacAddress {
         let mut octets = [0; 6];
         let mut parts = text.split([':', '-']);
         for octet in &mut octets {
-            let part = parts
-                .next()
-                .filter(|part| part.len() == 2)
-                .ok_or(ErrorCode::InvalidArgument)?;
+            let part = parts.next().filter(|part| part.len() == 2).ok_or(ErrorCode::InvalidArgument)?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| ErrorCode::InvalidArgument)?;
         }
         if parts.next().is_some() {
@@ -145,11 +121,7 @@ pub(crate) fn check_unicast(family: Family, address: SocketAddr) -> Result<(), E
         (Family::Ipv6, IpAddr::V6(ip)) => !ip.is_multicast() && ip.to_ipv4_mapped().is_none(),
         _ => false,
     };
-    if good {
-        Ok(())
-    } else {
-        Err(ErrorCode::InvalidArgument)
-    }
+    if good { Ok(()) } else { Err(ErrorCode::InvalidArgument) }
 }
 
 #[cfg(test)]
@@ -160,17 +132,8 @@ mod tests {
     fn hardware_addresses_read_and_write_themselves() {
         let mac: MacAddress = "02:42:ac:11:00:02".parse().unwrap();
         assert_eq!(mac.to_string(), "02:42:ac:11:00:02");
-        assert_eq!(
-            mac.link_local(),
-            "fe80::42:acff:fe11:2".parse::<Ipv6Addr>().unwrap()
-        );
-        for bad in [
-            "",
-            "02:42:ac:11:00",
-            "02:42:ac:11:00:02:03",
-            "2:42:ac:11:0:2",
-            "zz:42:ac:11:00:02",
-        ] {
+        assert_eq!(mac.link_local(), "fe80::42:acff:fe11:2".parse::<Ipv6Addr>().unwrap());
+        for bad in ["", "02:42:ac:11:00", "02:42:ac:11:00:02:03", "2:42:ac:11:0:2", "zz:42:ac:11:00:02"] {
             assert!(bad.parse::<MacAddress>().is_err(), "{bad}");
         }
     }

@@ -91,10 +91,7 @@ impl From<&std::io::Error> for ErrorCode {
             K::ConnectionReset | K::BrokenPipe => Self::ConnectionReset,
             K::ConnectionAborted => Self::ConnectionAborted,
             K::NotConnected => Self::InvalidState,
-            _ => match error
-                .raw_os_error()
-                .map(rustix::io::Errno::from_raw_os_error)
-            {
+            _ => match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
                 Some(rustix::io::Errno::MSGSIZE) => Self::DatagramTooLarge,
                 Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Self::NewSocketLimit,
                 Some(rustix::io::Errno::NOBUFS) => Self::OutOfMemory,
@@ -190,8 +187,10 @@ pub enum FabricError {
     #[error("Address already in use")]
     AddressInUse,
     /// The subnet is used up.
-    #[error("no available IPv4 addresses on this network's address pools: {name} ({id})")]
+    #[error("no available {family} addresses on this network's address pools: {name} ({id})")]
     AddressesExhausted {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
         /// The network's name.
         name: String,
         /// The network's id.
@@ -228,7 +227,10 @@ pub enum FabricError {
         /// The network's name.
         network: String,
     },
-    /// A stack in host mode has no endpoints.
+    /// A running container cannot join the host's network.
+    #[error("cannot connect container to host network - container must be created in host network mode")]
+    HostOnRunning,
+    /// A stack in host mode has no other networks.
     #[error(
         "container sharing network namespace with another container or host cannot be connected to any other network"
     )]
@@ -239,17 +241,15 @@ pub enum FabricError {
     /// Another container publishes this host port.
     #[error("Bind for {address}:{port} failed: port is already allocated")]
     PortAllocated {
-        /// The host address, IPv6 in brackets.
+        /// The host address.
         address: String,
         /// The host port.
         port: u16,
     },
     /// The host itself refuses the port: something else listens there, or no permission.
-    #[error(
-        "failed to bind host port for {address}:{port}:{container_address}:{container_port}/{protocol}: {reason}"
-    )]
+    #[error("failed to bind host port for {address}:{port}:{container_address}:{container_port}/{protocol}: {reason}")]
     HostBind {
-        /// The host address.
+        /// The host address, IPv6 in brackets.
         address: String,
         /// The host port.
         port: u16,
@@ -263,15 +263,8 @@ pub enum FabricError {
         reason: String,
     },
     /// No port of the wanted range is free.
-    #[error("Bind for {address}:{start}-{end} failed: port is already allocated")]
-    RangeExhausted {
-        /// The host address, IPv6 in brackets.
-        address: String,
-        /// First port of the range.
-        start: u16,
-        /// Last port of the range.
-        end: u16,
-    },
+    #[error("all ports are allocated")]
+    RangeExhausted,
 }
 
 impl FabricError {
@@ -290,17 +283,17 @@ impl FabricError {
             | Self::AddressInUse
             | Self::EndpointExists { .. }
             | Self::NotConnected { .. }
-            | Self::SharedNamespace => K::Forbidden,
-            Self::NoFamily
-            | Self::InvalidConfig(_)
-            | Self::StaticOnAutomatic(_)
-            | Self::StaticOutside { .. } => K::InvalidParameter,
+            | Self::SharedNamespace
+            | Self::HostOnRunning => K::Forbidden,
+            Self::NoFamily | Self::InvalidConfig(_) | Self::StaticOnAutomatic(_) | Self::StaticOutside { .. } => {
+                K::InvalidParameter
+            }
             Self::StackClosed(_) => K::Conflict,
             Self::MultipleSubnets
             | Self::AddressesExhausted { .. }
             | Self::PortAllocated { .. }
             | Self::HostBind { .. }
-            | Self::RangeExhausted { .. } => K::System,
+            | Self::RangeExhausted => K::System,
         }
     }
 }

@@ -20,26 +20,34 @@
 //! from any runtime. The crate knows neither WIT nor HTTP nor processes.
 
 mod address;
+mod endpoint;
 mod error;
 mod fabric;
+mod ipam;
 mod names;
 mod network;
 mod policy;
+mod ports;
 mod publish;
+mod quota;
+mod route;
 mod stack;
 mod status;
 mod tcp;
 mod udp;
+mod wakers;
 
 pub use address::{Family, MacAddress, Protocol};
+pub use endpoint::{Endpoint, EndpointSpec};
 pub use error::{ErrorCode, FabricError, FabricErrorKind, StreamError};
 pub use fabric::{AddressPool, Fabric, FabricOptions};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use names::ResolveStream;
-pub use network::{Driver, Endpoint, EndpointSpec, IpamConfig, Network, NetworkSpec};
+pub use network::{Driver, IpamConfig, Network, NetworkSpec};
 pub use policy::{OutboundPolicy, OutboundRule, RuleHost};
 pub use publish::{PortRequest, PublishedPort};
-pub use stack::{ExtraHost, Mode, Quota, Stack, StackOptions};
+pub use quota::Quota;
+pub use stack::{ExtraHost, Mode, Stack, StackOptions};
 pub use status::{Counters, InterfaceStatus, RouteStatus, SocketState, SocketStatus};
 pub use tcp::{Shutdown, TcpReader, TcpSocket, TcpWriter};
 pub use udp::{Datagram, OutgoingDatagram, UdpReceiver, UdpSender, UdpSocket};

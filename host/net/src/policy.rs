@@ -66,17 +66,9 @@ impl FromStr for OutboundRule {
         let bad = ErrorCode::InvalidArgument;
         let (host, ports) = if let Some(rest) = text.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or(bad)?;
-            (
-                host,
-                if rest.is_empty() {
-                    None
-                } else {
-                    Some(rest.strip_prefix(':').ok_or(bad)?)
-                },
-            )
+            (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or(bad)?) })
         } else if text.matches(':').count() == 1 {
-            text.split_once(':')
-                .map_or((text, None), |(host, ports)| (host, Some(ports)))
+            text.split_once(':').map_or((text, None), |(host, ports)| (host, Some(ports)))
         } else {
             (text, None)
         };
@@ -84,10 +76,7 @@ impl FromStr for OutboundRule {
             None => (1, u16::MAX),
             Some(ports) => {
                 let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-                let range = (
-                    first.parse().map_err(|_| bad)?,
-                    last.parse().map_err(|_| bad)?,
-                );
+                let range = (first.parse().map_err(|_| bad)?, last.parse().map_err(|_| bad)?);
                 if range.0 > range.1 {
                     return Err(bad);
                 }
@@ -156,13 +145,7 @@ mod tests {
 
     #[test]
     fn rules_name_hosts_blocks_and_ports() {
-        let policy = only(&[
-            "10.0.0.0/8:80-81",
-            "[fd00::/8]:53",
-            "example.org:443",
-            "*.example.net",
-            "192.0.2.7",
-        ]);
+        let policy = only(&["10.0.0.0/8:80-81", "[fd00::/8]:53", "example.org:443", "*.example.net", "192.0.2.7"]);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         assert!(policy.allows(ip("10.1.2.3"), 81, &[]));
         assert!(!policy.allows(ip("10.1.2.3"), 82, &[]));
@@ -185,16 +168,7 @@ mod tests {
 
     #[test]
     fn malformed_rules_are_refused() {
-        for bad in [
-            "",
-            "a:b",
-            "a:9-1",
-            "*foo",
-            "10.0.0.0/40",
-            "[::1",
-            "a b",
-            "a:70000",
-        ] {
+        for bad in ["", "a:b", "a:9-1", "*foo", "10.0.0.0/40", "[::1", "a b", "a:70000"] {
             assert!(bad.parse::<OutboundRule>().is_err(), "{bad}");
         }
     }

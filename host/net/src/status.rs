@@ -1,6 +1,7 @@
 //! What a stack tells about itself, in the terms of WIT `network-status` and netstat.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 
@@ -19,6 +20,42 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Packets sent.
     pub sent_packets: u64,
+}
+
+/// Live [`Counters`] of one interface.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    received_bytes: AtomicU64,
+    received_packets: AtomicU64,
+    received_dropped: AtomicU64,
+    sent_bytes: AtomicU64,
+    sent_packets: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.received_packets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dropped(&self) {
+        self.received_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.sent_packets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Counters {
+        Counters {
+            received_bytes: self.received_bytes.load(Ordering::Relaxed),
+            received_packets: self.received_packets.load(Ordering::Relaxed),
+            received_dropped: self.received_dropped.load(Ordering::Relaxed),
+            sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
+            sent_packets: self.sent_packets.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// One interface.
