@@ -7,4 +7,5 @@
 pub mod bracket;
 pub mod calendar;
 pub mod pattern;
+pub mod regex;
 pub mod zone;
