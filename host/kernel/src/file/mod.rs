@@ -195,16 +195,30 @@ impl OpenFile {
         self.may_read()?;
         let max = max.min(READ_MAX);
         if let (Object::Terminal(terminal), Some(process)) = (&self.object, process) {
-            process.check_background(terminal, Signal::TTIN).await?;
+            return self.read_terminal(process, terminal, max).await;
         }
         if self.is_non_blocking() {
             return self.try_read(max);
         }
         match &self.object {
             Object::Pipe { pipe, .. } => pipe.read(process, max).await,
-            Object::Terminal(terminal) => terminal.read(process, max).await,
+            Object::Terminal(terminal) => terminal.read(None, max).await,
             Object::Controller(pty) => pty.read_as(process, max).await,
             _ => self.try_read(max),
+        }
+    }
+
+    async fn read_terminal(&self, process: &Process, terminal: &Arc<Terminal>, max: usize) -> Result<Bytes> {
+        loop {
+            process.check_background(terminal, Signal::TTIN).await?;
+            if self.is_non_blocking() {
+                return self.try_read(max);
+            }
+            match terminal.read(Some(process), max).await {
+                // It was stopped in the middle and came back in the background.
+                Err(Errno::AGAIN) => {}
+                answer => return answer,
+            }
         }
     }
 

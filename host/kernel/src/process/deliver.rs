@@ -61,6 +61,8 @@ impl Process {
         match report {
             Some(ChildStatus::Continued) => {
                 self.container.report(self.pid, ChildStatus::Continued);
+                // Calls it was blocked in look again: it may have come back in the background.
+                self.interrupt.notify_waiters();
                 self.reconsider(origin);
             }
             Some(change) => self.container.report(self.pid, change),

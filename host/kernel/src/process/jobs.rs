@@ -174,6 +174,15 @@ impl Process {
         Ok(())
     }
 
+    /// Whether `terminal` controls this process's session and another group is in its foreground.
+    pub(crate) fn is_in_background(&self, terminal: &Arc<Terminal>) -> bool {
+        let table = self.container.table.lock();
+        table.get(self.pid).is_some_and(|entry| {
+            table.terminal(entry.session).is_some_and(|own| Arc::ptr_eq(&own, terminal))
+                && terminal.foreground().is_some_and(|foreground| foreground != entry.group)
+        })
+    }
+
     /// Job control of a terminal access (XBD 11.1.4): in the background `signal` is raised in the caller's group and
     /// the access begins anew when it comes back; `EIO` where nobody could bring it back.
     pub(crate) async fn check_background(&self, terminal: &Arc<Terminal>, signal: Signal) -> Result<()> {

@@ -188,6 +188,7 @@ impl Terminal {
         self.state.lock().discipline.termios().local(TOSTOP)
     }
 
+    /// Blocks until the mode says that there is enough. `EAGAIN` when `process` has come into the background meanwhile.
     pub(crate) async fn read(self: &Arc<Self>, process: Option<&Process>, max: usize) -> Result<Bytes> {
         let (canonical, min, time) = {
             let state = self.state.lock();
@@ -196,35 +197,42 @@ impl Terminal {
         };
         if canonical || (min <= 1 && (min == 1 || time.is_zero())) {
             // One byte or one line ends the wait; MIN = TIME = 0 never waits.
-            return wait::until(process, &self.typed, || unless_again(self.try_read(max))).await;
+            return self.when(process, || unless_again(self.try_read(max))).await;
         }
         let enough = min.max(1).min(max.max(1));
         if time.is_zero() {
-            return wait::until(process, &self.typed, || self.read_if(max, enough)).await;
+            self.when(process, || self.count_if(enough)).await?;
+            return self.try_read(max);
         }
         if min == 0 {
-            let read = wait::until(process, &self.typed, || self.read_if(max, 1));
+            let read = self.when(process, || unless_again(self.try_read(max)));
             return tokio::time::timeout(time, read).await.unwrap_or(Ok(Bytes::new()));
         }
         // The timer runs between bytes and starts with the first.
-        let mut seen = wait::until(process, &self.typed, || self.count_if(1)).await?;
+        let mut seen = self.when(process, || self.count_if(1)).await?;
         while seen < enough {
             let wanted = seen + 1;
-            let more = wait::until(process, &self.typed, || self.count_if(wanted));
+            let more = self.when(process, || self.count_if(wanted));
             match tokio::time::timeout(time, more).await {
-                Ok(Ok(count)) => seen = count,
-                Ok(Err(_)) | Err(_) => break,
+                Ok(Ok(count)) if count >= wanted => seen = count,
+                _ => break,
             }
         }
         self.try_read(max)
     }
 
-    /// Reads once `enough` bytes are there.
-    fn read_if(&self, max: usize, enough: usize) -> Option<Result<Bytes>> {
-        match self.count_if(enough) {
-            Some(_) => Some(self.try_read(max)),
-            None => None,
-        }
+    async fn when<T>(
+        self: &Arc<Self>,
+        process: Option<&Process>,
+        mut attempt: impl FnMut() -> Option<Result<T>>,
+    ) -> Result<T> {
+        wait::until(process, &self.typed, || {
+            if process.is_some_and(|process| process.is_in_background(self)) {
+                return Some(Err(Errno::AGAIN));
+            }
+            attempt()
+        })
+        .await
     }
 
     /// How many bytes are there, once there are `enough`, or nothing will come any more.
