@@ -25,7 +25,6 @@ impl Wakers {
     }
 
     /// Takes everybody out, to be woken once the lock is released.
-    #[must_use]
     pub(crate) fn take(&mut self) -> Woken {
         Woken(std::mem::take(&mut self.waiting))
     }

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn entries_of_a_family_that_is_off_are_ignored() {
         let entry = IpamConfig { subnet: "fd00:78::/64".into(), gateway: "10.0.0.1".into(), ..IpamConfig::default() };
-        assert!(check(&[entry.clone()], true, false).unwrap().is_empty());
+        assert!(check(std::slice::from_ref(&entry), true, false).unwrap().is_empty());
         assert!(check(&[entry], true, true).is_err());
     }
 }

@@ -160,11 +160,10 @@ impl Stack {
         let Some(answer) = super::client::ask(query, &super::client::servers(self), stream).await else {
             return failure(ResponseCode::ServFail);
         };
-        if self.options.policy.depends_on_names() {
-            if let Ok(message) = Message::from_vec(&answer) {
+        if self.options.policy.depends_on_names()
+            && let Ok(message) = Message::from_vec(&answer) {
                 self.names.grant(&name, &super::client::addresses(&message));
             }
-        }
         Some(answer)
     }
 }

@@ -66,11 +66,10 @@ impl HostSocket {
         let mut peers = self.peers.lock();
         if peers.shown.insert(actual, shown).is_none() {
             peers.order.push_back(actual);
-            if peers.order.len() > MAX_PEERS {
-                if let Some(oldest) = peers.order.pop_front() {
+            if peers.order.len() > MAX_PEERS
+                && let Some(oldest) = peers.order.pop_front() {
                     peers.shown.remove(&oldest);
                 }
-            }
         }
         drop(peers);
         // Straight to the descriptor: tokio does not know yet that a fresh socket is writable.

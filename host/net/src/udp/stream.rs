@@ -61,11 +61,10 @@ impl UdpSender {
     /// Sends in order; answers how many were sent. An error is answered only if it met the
     /// first one.
     pub fn send(&self, datagrams: Vec<OutgoingDatagram>) -> Result<usize, ErrorCode> {
-        if self.peer.is_some() {
-            if let Some(error) = self.core.inbox.take_error() {
+        if self.peer.is_some()
+            && let Some(error) = self.core.inbox.take_error() {
                 return Err(error);
             }
-        }
         let mut sent = 0;
         for datagram in datagrams.into_iter().take(BATCH) {
             match self.core.send(datagram, self.peer) {
