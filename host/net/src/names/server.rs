@@ -161,9 +161,10 @@ impl Stack {
             return failure(ResponseCode::ServFail);
         };
         if self.options.policy.depends_on_names()
-            && let Ok(message) = Message::from_vec(&answer) {
-                self.names.grant(&name, &super::client::addresses(&message));
-            }
+            && let Ok(message) = Message::from_vec(&answer)
+        {
+            self.names.grant(&name, &super::client::addresses(&message));
+        }
         Some(answer)
     }
 }

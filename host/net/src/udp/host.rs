@@ -67,9 +67,10 @@ impl HostSocket {
         if peers.shown.insert(actual, shown).is_none() {
             peers.order.push_back(actual);
             if peers.order.len() > MAX_PEERS
-                && let Some(oldest) = peers.order.pop_front() {
-                    peers.shown.remove(&oldest);
-                }
+                && let Some(oldest) = peers.order.pop_front()
+            {
+                peers.shown.remove(&oldest);
+            }
         }
         drop(peers);
         // Straight to the descriptor: tokio does not know yet that a fresh socket is writable.

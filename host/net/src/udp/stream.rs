@@ -62,9 +62,10 @@ impl UdpSender {
     /// first one.
     pub fn send(&self, datagrams: Vec<OutgoingDatagram>) -> Result<usize, ErrorCode> {
         if self.peer.is_some()
-            && let Some(error) = self.core.inbox.take_error() {
-                return Err(error);
-            }
+            && let Some(error) = self.core.inbox.take_error()
+        {
+            return Err(error);
+        }
         let mut sent = 0;
         for datagram in datagrams.into_iter().take(BATCH) {
             match self.core.send(datagram, self.peer) {
