@@ -70,6 +70,7 @@ impl Engine {
                 })
                 .collect::<Result<_>>()?,
             search: spec.host.dns_search.clone().unwrap_or_default(),
+            resolver_options: spec.host.dns_options.clone().unwrap_or_default(),
             policy: OutboundPolicy::Allow,
             quota: coracle_net::Quota::default(),
         });
