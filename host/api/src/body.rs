@@ -104,6 +104,11 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Answer<T> {
     if value.is_null() {
         value = serde_json::Value::Object(serde_json::Map::new());
     }
+    from_value(value)
+}
+
+/// Reads a struct out of decoded JSON, wording what does not fit.
+pub(crate) fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Answer<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner().to_string();

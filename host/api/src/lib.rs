@@ -6,10 +6,13 @@
 
 mod body;
 mod error;
+mod frame;
 mod head;
+mod hijack;
 mod query;
 mod routes;
 mod server;
+mod upload;
 mod version;
 
 pub use server::serve;

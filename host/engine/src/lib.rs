@@ -285,12 +285,12 @@ impl Engine {
     }
 
     /// Runs a task that the engine owns: it ends with the daemon at the latest.
-    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
     }
 
     /// Runs what may block.
-    pub(crate) fn spawn_blocking(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
+    pub fn spawn_blocking(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
         self.tracker.spawn_blocking(work);
     }
 
@@ -300,7 +300,7 @@ impl Engine {
     }
 
     /// Waits until the daemon is about to end.
-    pub(crate) async fn stopping(&self) {
+    pub async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 }

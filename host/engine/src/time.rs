@@ -42,6 +42,12 @@ impl Time {
         std::time::Duration::from_nanos(u64::try_from(Self::now().0.saturating_sub(self.0)).unwrap_or(0))
     }
 
+    /// RFC 3339 with all nine digits, as `docker logs -t` shows it.
+    pub fn fixed(self) -> String {
+        let whole = Self::from_seconds(self.seconds()).to_string();
+        format!("{}.{:09}Z", whole.trim_end_matches('Z'), self.0.rem_euclid(1_000_000_000))
+    }
+
     /// RFC 3339 in UTC without fraction, as volumes have it.
     pub fn rfc3339_seconds(self) -> String {
         Self::from_seconds(self.seconds()).to_string()

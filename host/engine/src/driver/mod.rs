@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use coracle_kernel::{Limits, OpenFile, ProcessInfo, Pty, Signal, Size, SpawnError, Stats};
 use coracle_vfs::{Credentials, Namespace};
 
+pub use coracle_kernel::OpenFile as File;
 pub use processes::Processes;
 pub use synthetic::Synthetic;
 
