@@ -10,6 +10,7 @@ mod columns;
 mod escape;
 mod files;
 mod input;
+mod locale;
 mod modes;
 mod network;
 mod numbers;

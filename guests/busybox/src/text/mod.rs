@@ -2,8 +2,10 @@
 
 mod cut;
 mod echo;
+mod grep;
 mod head;
 mod printf;
+mod sed;
 mod seq;
 mod sort;
 mod tail;
@@ -18,8 +20,12 @@ use crate::applet::Applet;
 pub static APPLETS: &[&Applet] = &[
     &cut::APPLET,
     &echo::APPLET,
+    &grep::APPLET,
+    &grep::EGREP,
+    &grep::FGREP,
     &head::APPLET,
     &printf::APPLET,
+    &sed::APPLET,
     &seq::APPLET,
     &sort::APPLET,
     &tail::APPLET,

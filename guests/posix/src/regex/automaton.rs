@@ -55,6 +55,8 @@ pub fn holds(assertion: Assertion, before: Before, next: Option<u8>, newline: bo
         Assertion::NotWordBoundary => was == will,
         Assertion::WordStart => !was && will,
         Assertion::WordEnd => was && !will,
+        Assertion::NotAfterWord => !was,
+        Assertion::NotBeforeWord => !will,
     }
 }
 

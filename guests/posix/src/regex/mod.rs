@@ -29,6 +29,10 @@ pub struct Flags {
     pub newline: bool,
     /// Characters are UTF-8, not bytes.
     pub utf8: bool,
+    /// A match must not touch word characters outside of it (grep -w).
+    pub word: bool,
+    /// A match must be a whole line (grep -x).
+    pub line: bool,
 }
 
 /// What is wrong with an expression, in regerror()'s words.
@@ -78,7 +82,15 @@ impl std::fmt::Debug for Regex {
 impl Regex {
     /// Compiles an expression.
     pub fn new(pattern: &[u8], flags: Flags) -> Result<Regex, Error> {
-        let parsed = syntax::parse(pattern, flags)?;
+        let mut parsed = syntax::parse(pattern, flags)?;
+        for (wanted, before, after) in [
+            (flags.word, Assertion::NotAfterWord, Assertion::NotBeforeWord),
+            (flags.line, Assertion::LineStart, Assertion::LineEnd),
+        ] {
+            if wanted {
+                parsed.root = Node::Concat(vec![Node::Assert(before), parsed.root, Node::Assert(after)]);
+            }
+        }
         let program = program::compile(&parsed.root)?;
         let whole = literal(&parsed.root);
         let mut runs = Runs::default();

@@ -21,6 +21,8 @@ pub enum Assertion {
     NotWordBoundary,
     WordStart,
     WordEnd,
+    NotAfterWord,
+    NotBeforeWord,
 }
 
 /// A set of characters.
