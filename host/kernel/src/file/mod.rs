@@ -203,6 +203,8 @@ impl OpenFile {
         match &self.object {
             Object::Pipe { pipe, .. } => pipe.read(process, max).await,
             Object::Terminal(terminal) => terminal.read(None, max).await,
+            // The engine takes the end of all programs for end of file; a program looks for EIO.
+            Object::Controller(pty) if process.is_none() => pty.read(max).await,
             Object::Controller(pty) => pty.read_as(process, max).await,
             _ => self.try_read(max),
         }
