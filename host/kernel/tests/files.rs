@@ -348,7 +348,8 @@ fn with_devices() -> World {
     let world = World::new();
     let container = &world.container;
     let namespace = container.namespace();
-    DevFs::new(container.terminal_numbers(), 1 << 20).unwrap().mount(namespace).unwrap();
+    let devices = DevFs::new(container.terminal_numbers(), 1 << 20).unwrap();
+    namespace.mount(b"/dev", devices, world::mount_options(MountKind::Dev)).unwrap();
     let proc = ProcFs::new(container.proc_source());
     namespace.mount(b"/proc", proc, world::mount_options(MountKind::Proc)).unwrap();
     world

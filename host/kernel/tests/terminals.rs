@@ -5,8 +5,8 @@ mod world;
 use std::sync::Arc;
 
 use coracle_kernel::{ChildStatus, Disposition, Errno, Group, OpenFile, Process, Pty, Selector, SetWhen, Signal, Size};
-use coracle_vfs::OpenOptions;
 use coracle_vfs::dev::DevFs;
+use coracle_vfs::{MountKind, OpenOptions};
 use world::{PLAIN, World, bytes, forever, request};
 
 const SIZE: Size = Size { rows: 24, columns: 80 };
@@ -286,7 +286,8 @@ async fn a_slow_reader_makes_the_writer_wait() {
 #[tokio::test]
 async fn a_program_can_have_a_terminal_of_its_own_making() {
     let world = World::new();
-    DevFs::new(world.container.terminal_numbers(), 1 << 20).unwrap().mount(world.container.namespace()).unwrap();
+    let devices = DevFs::new(world.container.terminal_numbers(), 1 << 20).unwrap();
+    world.container.namespace().mount(b"/dev", devices, world::mount_options(MountKind::Dev)).unwrap();
     world
         .main(|process| async move {
             let both = OpenOptions { read: true, write: true, ..OpenOptions::default() };
