@@ -5,7 +5,7 @@
 //! handles, its unfinished calls and its charge on the container's memory.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use coracle_kernel::Process;
 use wasmtime::component::ResourceTable;
@@ -45,6 +45,8 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryCharge,
     /// The tick at which the program's present turn on a worker began.
     pub(crate) turn: Arc<AtomicU64>,
+    /// The program has asked for its working directory.
+    pub(crate) knows_directory: Arc<AtomicBool>,
     clocks: WasiClocksCtx,
 }
 
@@ -58,6 +60,7 @@ impl Guest {
             table,
             outgoing: StandardOutgoing::default(),
             turn,
+            knows_directory: Arc::default(),
             clocks: WasiClocksCtx::default(),
         }
     }

@@ -198,3 +198,56 @@ async fn a_read_only_mount_refuses_every_change() {
         assert_eq!(world.run(&["/program"], b"").await.status, ExitStatus::Exited(ROFS), "{attempt}");
     }
 }
+
+/// Runs a program that answers the first bytes of the file `path`, from the working directory `/work`.
+async fn reads_from_work(world: &World, path: &str) -> String {
+    world.install(
+        "/program",
+        &program(
+            path,
+            &format!(
+                r#"
+                (local.set $fd (call $open (i32.const 0) (i32.const {}) (i32.const 0) (i64.const 2)))
+                (local.set $length (call $read (local.get $fd) (i32.const 4096) (i32.const 100)))
+                (call $write (i32.const 1) (i32.const 4096) (local.get $length))"#,
+                path.len()
+            ),
+        ),
+    );
+    let started = world
+        .start_with(&["/program"], |mut request| {
+            request.working_directory = Some(b"/work".to_vec());
+            request
+        })
+        .await
+        .unwrap();
+    let ended = started.finish(b"").await;
+    format!("{}{:?}", ended.out(), ended.status)
+}
+
+#[tokio::test]
+async fn a_library_without_working_directory_finds_files_there() {
+    let world = World::new();
+    let namespace = world.container.namespace();
+    for directory in [b"/work".as_slice(), b"/etc", b"/work/etc"] {
+        namespace.mkdir(&namespace.root(), directory, 0o755, &Caller::root()).unwrap();
+    }
+    world.write("/work/notes", b"work ", 0o644);
+    world.write("/top", b"top ", 0o644);
+    world.write("/etc/both", b"root ", 0o644);
+    world.write("/work/etc/both", b"work ", 0o644);
+    world.write("/work/etc/one", b"one ", 0o644);
+    // Relative paths, and what is left of absolute ones: `/top`, `/work/notes`, `/etc/both`.
+    for (path, answer) in [
+        ("notes", "work Exited(0)"),
+        ("top", "top Exited(0)"),
+        ("work/notes", "work Exited(0)"),
+        ("etc/both", "root Exited(0)"),
+        ("etc/one", "one Exited(0)"),
+        ("../top", "top Exited(0)"),
+        ("./notes", "work Exited(0)"),
+        ("nowhere", "Exited(44)"),
+    ] {
+        assert_eq!(reads_from_work(&world, path).await, answer, "{path}");
+    }
+}

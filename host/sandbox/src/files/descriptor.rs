@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::preopened::Preopened;
 use coracle_kernel::{Descriptor as ProcessDescriptor, OpenFlags, Process};
 use coracle_vfs::{
     Attributes, Caller, DirEntry, Directory, Errno, File, Location, Namespace, NewTime, OpenOptions, Opened,
@@ -19,6 +20,9 @@ pub enum Descriptor {
     File(File),
     /// A directory, and whether names in it may be changed.
     Directory { location: Location, mutable: bool },
+    /// The root directory as a program finds it open, which also stands for the
+    /// working directory; see [`super::preopened`].
+    Preopened(Preopened),
     /// Anything else that can be opened: devices, fifos, `/proc/self/fd/1`.
     Other(Arc<ProcessDescriptor>),
 }
@@ -44,15 +48,12 @@ pub(crate) struct At<'a> {
 }
 
 impl Descriptor {
-    /// The descriptor of a directory that a program finds already open.
-    pub(crate) fn preopened(location: Location) -> Self {
-        Self::Directory { location, mutable: true }
-    }
-
     /// `path` below this directory; WASI has no absolute paths.
-    pub(crate) fn at<'a>(&self, path: &'a str) -> Result<At<'a>, Errno> {
-        let Self::Directory { location, .. } = self else {
-            return Err(Errno::NOTDIR);
+    pub(crate) fn at<'a>(&self, process: &Process, path: &'a str) -> Result<At<'a>, Errno> {
+        let base = match self {
+            Self::Directory { location, .. } => location.clone(),
+            Self::Preopened(preopened) => preopened.base(process, path),
+            Self::File(_) | Self::Other(_) => return Err(Errno::NOTDIR),
         };
         if path.is_empty() {
             return Err(Errno::NOENT);
@@ -60,22 +61,22 @@ impl Descriptor {
         if path.starts_with('/') {
             return Err(Errno::PERM);
         }
-        Ok(At { base: location.clone(), path: path.as_bytes() })
+        Ok(At { base, path: path.as_bytes() })
     }
 
     /// As [`Self::at`], for a change of names.
-    pub(crate) fn change_at<'a>(&self, path: &'a str) -> Result<At<'a>, Errno> {
+    pub(crate) fn change_at<'a>(&self, process: &Process, path: &'a str) -> Result<At<'a>, Errno> {
         if let Self::Directory { mutable: false, .. } = self {
             return Err(Errno::ROFS);
         }
-        self.at(path)
+        self.at(process, path)
     }
 
     /// The regular file, for operations only those have.
     pub(crate) fn file(&self) -> Result<&File, Errno> {
         match self {
             Self::File(file) => Ok(file),
-            Self::Directory { .. } => Err(Errno::ISDIR),
+            Self::Directory { .. } | Self::Preopened(_) => Err(Errno::ISDIR),
             Self::Other(_) => Err(Errno::SPIPE),
         }
     }
@@ -85,6 +86,7 @@ impl Descriptor {
         match self {
             Self::File(file) => file.attributes(),
             Self::Directory { location, .. } => location.attributes(),
+            Self::Preopened(preopened) => preopened.root().attributes(),
             Self::Other(file) => file.attributes(),
         }
     }
@@ -100,6 +102,7 @@ impl Descriptor {
         match self {
             Self::File(file) => file.set_times(accessed, modified, caller),
             Self::Directory { location, .. } => namespace.set_times(location, b".", accessed, modified, true, caller),
+            Self::Preopened(preopened) => namespace.set_times(preopened.root(), b".", accessed, modified, true, caller),
             Self::Other(_) => Err(Errno::INVAL),
         }
     }
@@ -108,6 +111,7 @@ impl Descriptor {
     pub(crate) fn entries(&self, namespace: &Namespace, caller: &Caller) -> Result<Vec<DirEntry>, Errno> {
         match self {
             Self::Directory { location, .. } => namespace.read_dir(location, b".", caller),
+            Self::Preopened(preopened) => namespace.read_dir(preopened.root(), b".", caller),
             Self::File(_) | Self::Other(_) => Err(Errno::NOTDIR),
         }
     }

@@ -8,4 +8,5 @@
 pub(crate) mod blocking;
 pub(crate) mod descriptor;
 
+pub(crate) mod preopened;
 pub(crate) mod stream;

@@ -5,6 +5,7 @@
 //! `coracle:container/processes`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
@@ -45,6 +46,7 @@ impl environment::Host for Guest {
     }
 
     fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        self.knows_directory.store(true, Ordering::Relaxed);
         let namespace = self.process.container().namespace();
         Ok(Some(text(&namespace.path_of(&self.process.working_directory()))))
     }

@@ -14,6 +14,7 @@ use crate::bindings::wasi::filesystem::types::{
 };
 use crate::files::blocking::{BlockingInput, BlockingOutput};
 use crate::files::descriptor::{self, Descriptor, DirectoryEntries};
+use crate::files::preopened::Preopened;
 use crate::files::stream::{ErrnoError, FileInput, FileOutput, MAX_TRANSFER};
 use crate::guest::Guest;
 use crate::wit::files::given;
@@ -57,8 +58,8 @@ type Answer<T> = Result<T, FilesystemFailure>;
 
 impl preopens::Host for Guest {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let root = Descriptor::preopened(self.process.container().namespace().root());
-        Ok(vec![(self.table.push(root)?, "/".to_owned())])
+        let root = Preopened::new(&self.process, Arc::clone(&self.knows_directory));
+        Ok(vec![(self.table.push(Descriptor::Preopened(root))?, "/".to_owned())])
     }
 }
 
@@ -81,7 +82,7 @@ impl types::HostDescriptor for Guest {
         let stream: DynInputStream = match self.table.get(&descriptor)? {
             Descriptor::File(file) if !file.readable() => return Err(Errno::BADF.into()),
             Descriptor::File(file) => Box::new(FileInput { file: file.clone(), position: offset }),
-            Descriptor::Directory { .. } => return Err(Errno::ISDIR.into()),
+            Descriptor::Directory { .. } | Descriptor::Preopened(_) => return Err(Errno::ISDIR.into()),
             Descriptor::Other(file) => Box::new(BlockingInput::open(Arc::clone(&self.process), Arc::clone(file))),
         };
         Ok(self.table.push(stream)?)
@@ -108,6 +109,7 @@ impl types::HostDescriptor for Guest {
         let (read, write, change) = match self.table.get(&descriptor)? {
             Descriptor::File(file) => (file.readable(), file.writable(), false),
             Descriptor::Directory { mutable, .. } => (true, false, *mutable),
+            Descriptor::Preopened(_) => (true, false, true),
             Descriptor::Other(file) => {
                 let access = file.access();
                 (access.read, access.write, false)
@@ -122,7 +124,7 @@ impl types::HostDescriptor for Guest {
         let descriptor = self.table.get(&descriptor)?;
         Ok(match descriptor {
             Descriptor::File(_) => DescriptorType::RegularFile,
-            Descriptor::Directory { .. } => DescriptorType::Directory,
+            Descriptor::Directory { .. } | Descriptor::Preopened(_) => DescriptorType::Directory,
             Descriptor::Other(file) => descriptor_type(file.attributes()?.kind),
         })
     }
@@ -171,7 +173,7 @@ impl types::HostDescriptor for Guest {
     }
 
     fn create_directory_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> Answer<()> {
-        let at = self.table.get(&descriptor)?.change_at(&path)?;
+        let at = self.table.get(&descriptor)?.change_at(&self.process, &path)?;
         let namespace = self.process.container().namespace();
         Ok(namespace.mkdir(&at.base, at.path, 0o777, &self.process.caller())?)
     }
@@ -192,7 +194,7 @@ impl types::HostDescriptor for Guest {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> Answer<()> {
-        let at = self.table.get(&descriptor)?.change_at(&path)?;
+        let at = self.table.get(&descriptor)?.change_at(&self.process, &path)?;
         Ok(self.process.container().namespace().set_times(
             &at.base,
             at.path,
@@ -211,8 +213,8 @@ impl types::HostDescriptor for Guest {
         new_descriptor: Resource<Descriptor>,
         new: String,
     ) -> Answer<()> {
-        let from = self.table.get(&descriptor)?.at(&old)?;
-        let to = self.table.get(&new_descriptor)?.change_at(&new)?;
+        let from = self.table.get(&descriptor)?.at(&self.process, &old)?;
+        let to = self.table.get(&new_descriptor)?.change_at(&self.process, &new)?;
         Ok(self.process.container().namespace().link(
             &from.base,
             from.path,
@@ -235,7 +237,11 @@ impl types::HostDescriptor for Guest {
         let mutable = flags.contains(DescriptorFlags::MUTATE_DIRECTORY);
         let changes =
             flags.contains(DescriptorFlags::WRITE) || open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        let at = if changes || mutable { directory.change_at(&path)? } else { directory.at(&path)? };
+        let at = if changes || mutable {
+            directory.change_at(&self.process, &path)?
+        } else {
+            directory.at(&self.process, &path)?
+        };
         let options = OpenOptions {
             read: flags.contains(DescriptorFlags::READ),
             write: flags.contains(DescriptorFlags::WRITE),
@@ -252,14 +258,14 @@ impl types::HostDescriptor for Guest {
     }
 
     fn readlink_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> Answer<String> {
-        let at = self.table.get(&descriptor)?.at(&path)?;
+        let at = self.table.get(&descriptor)?.at(&self.process, &path)?;
         let namespace = self.process.container().namespace();
         let contents = namespace.read_link(&at.base, at.path, &self.process.caller())?;
         Ok(String::from_utf8(contents).map_err(|_| Errno::ILSEQ)?)
     }
 
     fn remove_directory_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> Answer<()> {
-        let at = self.table.get(&descriptor)?.change_at(&path)?;
+        let at = self.table.get(&descriptor)?.change_at(&self.process, &path)?;
         let namespace = self.process.container().namespace();
         Ok(namespace.rmdir(&at.base, at.path, &self.process.caller())?)
     }
@@ -271,8 +277,8 @@ impl types::HostDescriptor for Guest {
         new_descriptor: Resource<Descriptor>,
         new: String,
     ) -> Answer<()> {
-        let from = self.table.get(&descriptor)?.change_at(&old)?;
-        let to = self.table.get(&new_descriptor)?.change_at(&new)?;
+        let from = self.table.get(&descriptor)?.change_at(&self.process, &old)?;
+        let to = self.table.get(&new_descriptor)?.change_at(&self.process, &new)?;
         Ok(self.process.container().namespace().rename(
             &from.base,
             from.path,
@@ -284,7 +290,7 @@ impl types::HostDescriptor for Guest {
     }
 
     fn symlink_at(&mut self, descriptor: Resource<Descriptor>, contents: String, path: String) -> Answer<()> {
-        let at = self.table.get(&descriptor)?.change_at(&path)?;
+        let at = self.table.get(&descriptor)?.change_at(&self.process, &path)?;
         Ok(self.process.container().namespace().symlink(
             contents.as_bytes(),
             &at.base,
@@ -294,7 +300,7 @@ impl types::HostDescriptor for Guest {
     }
 
     fn unlink_file_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> Answer<()> {
-        let at = self.table.get(&descriptor)?.change_at(&path)?;
+        let at = self.table.get(&descriptor)?.change_at(&self.process, &path)?;
         let namespace = self.process.container().namespace();
         Ok(namespace.unlink(&at.base, at.path, &self.process.caller())?)
     }
@@ -342,7 +348,7 @@ impl types::HostDirectoryEntryStream for Guest {
 
 impl Guest {
     fn attributes_at(&self, descriptor: &Resource<Descriptor>, flags: PathFlags, path: &str) -> Answer<Attributes> {
-        let at = self.table.get(descriptor)?.at(path)?;
+        let at = self.table.get(descriptor)?.at(&self.process, path)?;
         Ok(self.process.container().namespace().stat(&at.base, at.path, follows(flags), &self.process.caller())?)
     }
 
@@ -354,7 +360,7 @@ impl Guest {
         let stream: DynOutputStream = match self.table.get(descriptor)? {
             Descriptor::File(file) if !file.writable() => return Err(Errno::BADF.into()),
             Descriptor::File(file) => Box::new(FileOutput { file: file.clone(), position }),
-            Descriptor::Directory { .. } => return Err(Errno::ISDIR.into()),
+            Descriptor::Directory { .. } | Descriptor::Preopened(_) => return Err(Errno::ISDIR.into()),
             Descriptor::Other(file) => Box::new(BlockingOutput::open(Arc::clone(&self.process), Arc::clone(file))),
         };
         Ok(self.table.push(stream)?)
