@@ -209,6 +209,11 @@ pub trait Node: Send + Sync + 'static {
     fn target_attributes(&self) -> Result<Attributes> {
         Err(Errno::NOENT)
     }
+    /// chmod, chown and utimes through such a link.
+    fn set_target_attributes(&self, change: &SetAttributes) -> Result<()> {
+        let _ = change;
+        Err(Errno::PERM)
+    }
     /// For a node that programs outside the container may change (a bind): an `O_PATH` descriptor of the host's
     /// file, on which the host's inotify is set when a watch is put on the node.
     fn host_watch(&self) -> Option<OwnedFd> {

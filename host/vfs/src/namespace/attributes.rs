@@ -2,7 +2,7 @@
 
 use crate::{Attributes, Caller, Errno, FileKind, FsFigures, NewTime, Permissions, Result, SetAttributes, WatchMask};
 
-use super::{Location, Namespace, Target, Walk};
+use super::{Location, Namespace, Target};
 
 const SET_UID: u32 = 0o4000;
 const SET_GID: u32 = 0o2000;
@@ -75,7 +75,12 @@ impl Namespace {
 
     /// chmod(); `ENOTSUP` for a symbolic link that is not followed.
     pub fn set_mode(&self, base: &Location, path: &[u8], mode: u32, follow: bool, caller: &Caller) -> Result<()> {
-        let at = self.resolve(base, path, follow, caller)?;
+        let at = match self.target(base, path, follow, caller)? {
+            Target::At(at) => at,
+            Target::Magic(link) => {
+                return link.set_target_attributes(&mode_change(&link.target_attributes()?, mode, caller)?);
+            }
+        };
         at.mount.writable()?;
         if at.kind() == FileKind::Symlink {
             return Err(Errno::NOTSUP);
@@ -93,7 +98,12 @@ impl Namespace {
         follow: bool,
         caller: &Caller,
     ) -> Result<()> {
-        let at = self.resolve(base, path, follow, caller)?;
+        let at = match self.target(base, path, follow, caller)? {
+            Target::At(at) => at,
+            Target::Magic(link) => {
+                return link.set_target_attributes(&owner_change(&link.target_attributes()?, uid, gid, caller)?);
+            }
+        };
         at.mount.writable()?;
         self.change(&at, &owner_change(&at.attributes()?, uid, gid, caller)?)
     }
@@ -108,13 +118,23 @@ impl Namespace {
         follow: bool,
         caller: &Caller,
     ) -> Result<()> {
-        let at = self.resolve(base, path, follow, caller)?;
-        if [accessed, modified] == [NewTime::Keep; 2] {
+        let target = self.target(base, path, follow, caller)?;
+        let times = [accessed, modified];
+        if times == [NewTime::Keep; 2] {
             return Ok(());
         }
-        at.mount.writable()?;
-        check_times(&at.attributes()?, [accessed, modified], caller)?;
-        self.change(&at, &SetAttributes { atime: accessed, mtime: modified, ..SetAttributes::default() })
+        let change = SetAttributes { atime: accessed, mtime: modified, ..SetAttributes::default() };
+        match target {
+            Target::At(at) => {
+                at.mount.writable()?;
+                check_times(&at.attributes()?, times, caller)?;
+                self.change(&at, &change)
+            }
+            Target::Magic(link) => {
+                check_times(&link.target_attributes()?, times, caller)?;
+                link.set_target_attributes(&change)
+            }
+        }
     }
 
     /// truncate()
@@ -144,8 +164,7 @@ impl Namespace {
         follow: bool,
         caller: &Caller,
     ) -> Result<()> {
-        let table = self.table();
-        let at = match Walk::new(&table, base, path, caller)?.resolve(follow)? {
+        let at = match self.target(base, path, follow, caller)? {
             Target::At(at) => at,
             Target::Magic(link) => return caller.credentials.check(&link.target_attributes()?, wanted),
         };

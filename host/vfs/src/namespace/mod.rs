@@ -109,8 +109,7 @@ impl Namespace {
 
     /// stat() and lstat()
     pub fn stat(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Attributes> {
-        let table = self.table();
-        match Walk::new(&table, base, path, caller)?.resolve(follow)? {
+        match self.target(base, path, follow, caller)? {
             Target::At(at) => at.attributes(),
             Target::Magic(link) => link.target_attributes(),
         }
@@ -157,11 +156,15 @@ impl Namespace {
 
     /// Resolves a path that must lead to a file of the namespace.
     pub(crate) fn resolve(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Location> {
-        let table = self.table();
-        match Walk::new(&table, base, path, caller)?.resolve(follow)? {
+        match self.target(base, path, follow, caller)? {
             Target::At(at) => Ok(at),
             Target::Magic(_) => Err(Errno::ACCESS),
         }
+    }
+
+    fn target(&self, base: &Location, path: &[u8], follow: bool, caller: &Caller) -> Result<Target> {
+        let table = self.table();
+        Walk::new(&table, base, path, caller)?.resolve(follow)
     }
 
     /// Tells watchers of `at` and of the directory it lies in.

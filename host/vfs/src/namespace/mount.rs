@@ -113,11 +113,14 @@ impl Mount {
 /// A directory: mount, device, inode.
 type Place = (u64, u64, u64);
 
+/// The names in a directory on which something is mounted.
+type Points = Vec<(Box<[u8]>, Arc<Mount>)>;
+
 /// Every mount of a namespace at one moment.
 #[derive(Clone)]
 pub(crate) struct MountTable {
     mounts: Vec<Arc<Mount>>,
-    points: HashMap<Place, Vec<(Box<[u8]>, Arc<Mount>)>>,
+    points: HashMap<Place, Points>,
     /// By number of the mount whose root is covered.
     covers: HashMap<u64, Arc<Mount>>,
     root: Location,

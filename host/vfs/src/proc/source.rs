@@ -1,6 +1,6 @@
 //! What `/proc` and `/sys` ask of the kernel.
 
-use crate::{Attributes, Credentials, Location, MountEntry, Result};
+use crate::{Attributes, Credentials, Errno, Location, MountEntry, Result, SetAttributes};
 use std::time::Duration;
 
 /// The letter in `/proc/PID/stat`.
@@ -203,6 +203,12 @@ pub trait ProcSource: Send + Sync + 'static {
     fn descriptors(&self, pid: u32) -> Option<Vec<u32>>;
     /// One open descriptor.
     fn descriptor(&self, pid: u32, fd: u32) -> Option<DescriptorEntry>;
+    /// chmod, chown or utimes through the link of a descriptor that is no file of the namespace (`chown www
+    /// /dev/stdout`). Permission has been checked. `EPERM` unless such attributes are kept.
+    fn set_descriptor_attributes(&self, pid: u32, fd: u32, change: &SetAttributes) -> Result<()> {
+        let _ = (pid, fd, change);
+        Err(Errno::PERM)
+    }
     /// The namespace's mounts, in mount order.
     fn mounts(&self) -> Vec<MountEntry>;
     /// The container as a machine.

@@ -331,6 +331,11 @@ impl Node for ProcNode {
         let (pid, fd) = self.descriptor().ok_or(Errno::NOENT)?;
         self.source().descriptor(pid, fd).ok_or(Errno::NOENT)?.attributes
     }
+
+    fn set_target_attributes(&self, change: &SetAttributes) -> Result<()> {
+        let (pid, fd) = self.descriptor().ok_or(Errno::NOENT)?;
+        self.source().set_descriptor_attributes(pid, fd, change)
+    }
 }
 
 /// An open text. Reading from the beginning makes it anew, as `top` expects of a file it keeps open.

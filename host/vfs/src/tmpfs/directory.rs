@@ -29,12 +29,8 @@ impl Names {
     }
 
     pub(super) fn list(&self) -> Vec<DirEntry> {
-        let entry = |(name, inode): (&Box<[u8]>, &Arc<Inode>)| DirEntry {
-            name: name.to_vec(),
-            kind: inode.kind,
-            ino: inode.ino,
-        };
-        self.names.iter().map(entry).collect()
+        let entries = self.names.iter();
+        entries.map(|(name, inode)| DirEntry { name: name.to_vec(), kind: inode.kind, ino: inode.ino }).collect()
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -201,11 +197,10 @@ impl Inode {
             None => {}
             Some(_) if flags.contains(RenameFlags::NO_REPLACE) => return Err(Errno::EXIST),
             Some(replaced) if replaced.ino == moved.ino => return Ok(()),
-            Some(replaced) if exchange => {
-                if replaced.kind.is_directory() && replaced.is_above(self) {
-                    return Err(Errno::INVAL);
-                }
+            Some(replaced) if exchange && replaced.kind.is_directory() && replaced.is_above(self) => {
+                return Err(Errno::INVAL);
             }
+            Some(_) if exchange => {}
             Some(replaced) => match (moved.kind.is_directory(), replaced.kind.is_directory()) {
                 (false, true) => return Err(Errno::ISDIR),
                 (true, false) => return Err(Errno::NOTDIR),

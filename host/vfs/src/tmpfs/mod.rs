@@ -80,7 +80,7 @@ impl Filesystem for Tmpfs {
 
 fn half_of_memory() -> u64 {
     let info = rustix::system::sysinfo();
-    u64::try_from(info.totalram).unwrap_or(u64::MAX).saturating_mul(u64::from(info.mem_unit.max(1))) / 2
+    info.totalram.saturating_mul(u64::from(info.mem_unit.max(1))) / 2
 }
 
 /// What all inodes of one file system share: its number and its accounts.
