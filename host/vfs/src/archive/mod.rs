@@ -13,3 +13,6 @@ pub use reader::{Entry, EntryKind, Extent, Limits, TarReader};
 pub use writer::{Header, TarWriter};
 
 pub(crate) use error::text;
+
+#[cfg(test)]
+mod tests;

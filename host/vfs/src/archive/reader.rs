@@ -158,7 +158,7 @@ impl<R: Read> TarReader<R> {
             if !checksum_fits(&block) {
                 return Err(ArchiveError::Malformed("checksum"));
             }
-            let size = header.entry_size().map_err(|_| ArchiveError::Malformed("size"))?;
+            let size = field(&header.as_old().size, header.entry_size(), "size")?;
             let type_flag = header.entry_type().as_byte();
             match type_flag {
                 b'L' => extension.path = Some(until_zero(self.extension_data(size)?)),
@@ -227,7 +227,7 @@ impl<R: Read> TarReader<R> {
         if path.contains(&0) || link.contains(&0) {
             return Err(ArchiveError::Malformed("zero byte in a name"));
         }
-        let header_size = header.entry_size().map_err(|_| ArchiveError::Malformed("size"))?;
+        let header_size = field(&header.as_old().size, header.entry_size(), "size")?;
         let (global_size, global_uid, global_gid, global_mtime) = (global.size, global.uid, global.gid, global.mtime);
         let has_data = kind == EntryKind::File(FileKind::Regular);
         // A link's size is not the size of data: some writers put the file's size there.
@@ -266,13 +266,13 @@ impl<R: Read> TarReader<R> {
             path,
             link,
             kind,
-            mode: header.mode().map_err(|_| ArchiveError::Malformed("mode"))? & 0o7777,
-            uid: owner(ext.uid.or(global_uid), header.uid())?,
-            gid: owner(ext.gid.or(global_gid), header.gid())?,
+            mode: field(&header.as_old().mode, header.mode(), "mode")? & 0o7777,
+            uid: owner(ext.uid.or(global_uid), field(&header.as_old().uid, header.uid(), "owner")?)?,
+            gid: owner(ext.gid.or(global_gid), field(&header.as_old().gid, header.gid(), "owner")?)?,
             mtime: match ext.mtime.or(global_mtime) {
                 Some(time) => time,
                 None => Timestamp {
-                    seconds: header.mtime().map_err(|_| ArchiveError::Malformed("mtime"))?.cast_signed(),
+                    seconds: field(&header.as_old().mtime, header.mtime(), "mtime")?.cast_signed(),
                     nanoseconds: 0,
                 },
             },
@@ -432,6 +432,14 @@ fn checksum_fits(block: &[u8; BLOCK]) -> bool {
     unsigned == expected || u32::try_from(signed) == Ok(expected)
 }
 
+/// A number of the header; a field that was left empty is 0.
+fn field<T: Default>(raw: &[u8], read: std::io::Result<T>, what: &'static str) -> Result<T, ArchiveError> {
+    if raw.iter().all(|byte| matches!(byte, 0 | b' ')) {
+        return Ok(T::default());
+    }
+    read.map_err(|_| ArchiveError::Malformed(what))
+}
+
 fn until_zero(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
         bytes.truncate(end);
@@ -439,10 +447,10 @@ fn until_zero(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn owner(record: Option<u32>, field: std::io::Result<u64>) -> Result<u32, ArchiveError> {
+fn owner(record: Option<u32>, field: u64) -> Result<u32, ArchiveError> {
     match record {
         Some(id) => Ok(id),
-        None => field.ok().and_then(|id| u32::try_from(id).ok()).ok_or(ArchiveError::Malformed("owner")),
+        None => u32::try_from(field).map_err(|_| ArchiveError::Malformed("owner")),
     }
 }
 

@@ -13,6 +13,7 @@ mod unpack;
 
 pub(crate) use pack::HandleReader;
 pub use pack::pack_changes;
+pub(crate) use unpack::components;
 pub use unpack::{Unpacked, unpack};
 
 pub(crate) use tree::{LayerKind, LayerNode, ROOT};

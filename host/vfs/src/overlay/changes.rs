@@ -42,8 +42,7 @@ pub(super) fn changes(tree: &Tree) -> Result<Vec<Change>> {
 
 pub(super) fn changed(tree: &Tree) -> Result<Vec<Changed>> {
     let mut walk = Walk { tree, touched: tree.touched(), out: Vec::new() };
-    let refs = tree.lowers.root();
-    walk.compare(&mut Vec::new(), &tree.root, Some(&refs))?;
+    walk.run()?;
     Ok(walk.out)
 }
 
@@ -53,14 +52,55 @@ struct Walk<'a> {
     out: Vec<Changed>,
 }
 
+/// A directory that is being compared. A guest may nest them as deep as it likes, so they are stacked here.
+struct Frame {
+    directory: Arc<Inode>,
+    names: std::collections::btree_map::IntoIter<Vec<u8>, (bool, Option<Found>)>,
+    /// Length of the directory's own path.
+    path: usize,
+    /// Where in the answer its own change belongs, if what is in it turns out to have changed.
+    pending: Option<usize>,
+}
+
 impl Walk<'_> {
-    /// Compares a directory with that of the layers at the same path, if there is one.
-    fn compare(&mut self, path: &mut Vec<u8>, directory: &Arc<Inode>, below: Option<&[LowerRef]>) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
+        let refs = self.tree.lowers.root();
+        let root = Arc::clone(&self.tree.root);
+        let mut path = Vec::new();
+        let mut stack: Vec<Frame> = self.enter(&root, Some(&refs), 0, None).into_iter().collect();
+        while let Some(frame) = stack.last_mut() {
+            path.truncate(frame.path);
+            let Some((name, (present, below))) = frame.names.next() else {
+                if let Some(at) = frame.pending.filter(|at| self.out.len() > *at) {
+                    let change = Change { path: path.clone(), kind: ChangeKind::Modified };
+                    self.out.insert(at, Changed { change, inode: Some(Arc::clone(&frame.directory)) });
+                }
+                stack.pop();
+                continue;
+            };
+            path.push(b'/');
+            path.extend_from_slice(&name);
+            let inode =
+                if present { self.tree.child(&mut self.tree.state.lock(), &frame.directory, &name)? } else { None };
+            stack.extend(self.entry(&path, inode, below)?);
+        }
+        Ok(())
+    }
+
+    /// Begins to compare a directory with that of the layers at the same path, if there is one; nothing to do for one
+    /// nothing was changed in.
+    fn enter(
+        &self,
+        directory: &Arc<Inode>,
+        below: Option<&[LowerRef]>,
+        path: usize,
+        pending: Option<usize>,
+    ) -> Option<Frame> {
         let unchanged = !directory.meta.lock().changed
             && below == Some(&*directory.lowers)
             && !directory.lowers.iter().any(|at| self.touched.contains(at));
         if unchanged {
-            return Ok(());
+            return None;
         }
         let mut names: BTreeMap<Vec<u8>, (bool, Option<Found>)> =
             self.tree.list(directory).into_iter().map(|entry| (entry.name, (true, None))).collect();
@@ -75,42 +115,30 @@ impl Walk<'_> {
                 names.entry(name).or_default().1 = found;
             }
         }
-        for (name, (present, below)) in names {
-            let length = path.len();
-            path.push(b'/');
-            path.extend_from_slice(&name);
-            let inode = if present { self.tree.child(&mut self.tree.state.lock(), directory, &name)? } else { None };
-            self.entry(path, inode, below)?;
-            path.truncate(length);
-        }
-        Ok(())
+        Some(Frame { directory: Arc::clone(directory), names: names.into_iter(), path, pending })
     }
 
-    fn entry(&mut self, path: &mut Vec<u8>, inode: Option<Arc<Inode>>, below: Option<Found>) -> Result<()> {
+    fn entry(&mut self, path: &[u8], inode: Option<Arc<Inode>>, below: Option<Found>) -> Result<Option<Frame>> {
         let Some(inode) = inode else {
             if below.is_some() {
                 self.push(path, ChangeKind::Deleted, None);
             }
-            return Ok(());
+            return Ok(None);
         };
         let Some(below) = below else {
             self.push(path, ChangeKind::Added, Some(&inode));
-            return if inode.is_directory() { self.compare(path, &inode, None) } else { Ok(()) };
+            return Ok(if inode.is_directory() { self.enter(&inode, None, path.len(), None) } else { None });
         };
         let differs = self.differs(&inode, &below)?;
         let at = self.out.len();
         if differs {
             self.push(path, ChangeKind::Modified, Some(&inode));
         }
-        if inode.is_directory() {
-            let refs = (below.kind == FileKind::Directory).then_some(&*below.refs);
-            self.compare(path, &inode, refs)?;
-            if !differs && self.out.len() > at {
-                let change = Change { path: path.clone(), kind: ChangeKind::Modified };
-                self.out.insert(at, Changed { change, inode: Some(inode) });
-            }
+        if !inode.is_directory() {
+            return Ok(None);
         }
-        Ok(())
+        let refs = (below.kind == FileKind::Directory).then_some(&*below.refs);
+        Ok(self.enter(&inode, refs, path.len(), (!differs).then_some(at)))
     }
 
     fn push(&mut self, path: &[u8], kind: ChangeKind, inode: Option<&Arc<Inode>>) {

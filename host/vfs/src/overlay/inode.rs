@@ -179,3 +179,13 @@ impl Inode {
         }
     }
 }
+
+/// A guest may nest directories as deep as it likes; freeing a chain of them must not recurse.
+impl Drop for Inode {
+    fn drop(&mut self) {
+        let mut parent = self.parent.get_mut().take();
+        while let Some(mut inode) = parent.and_then(Arc::into_inner) {
+            parent = inode.parent.get_mut().take();
+        }
+    }
+}

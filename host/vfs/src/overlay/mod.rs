@@ -17,7 +17,7 @@ mod tree;
 mod upper;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use changes::{Change, ChangeKind};
 pub use upper::Upper;

@@ -386,3 +386,16 @@ fn what_is_packed_unpacks_to_the_same_tree() {
     assert_eq!(dump(&copy.root(), false), dump(&root, false));
     assert_eq!(at(&copy.root(), "etc/a").unwrap().attributes().unwrap().mtime.seconds, -5);
 }
+
+#[test]
+fn directories_nested_without_end_harm_nothing() {
+    let case = Case::new();
+    let overlay = case.open();
+    let mut node = overlay.root();
+    for _ in 0..20_000 {
+        node = node.create(name("d"), &new(NewKind::Directory)).unwrap();
+    }
+    assert_eq!(overlay.changes().unwrap().len(), 20_000);
+    drop((node, overlay));
+    drop(case.open());
+}
