@@ -115,10 +115,18 @@ impl Engine {
         if directory.kind() != FileKind::Directory {
             return Err(Error::Invalid("extraction point is not a directory".into()));
         }
+        // The archive's own owners count, unless they are to become the container's user.
+        let owner = match container.spec().config.user.as_str() {
+            user if options.copy_owner && !user.is_empty() => {
+                let found = super::user::lookup(&namespace, user, &[])?.credentials;
+                Some((found.uid, found.gid))
+            }
+            _ => None,
+        };
         let tar = crate::decompress::decompress(tar)?;
         let extract = ExtractOptions {
             no_overwrite_dir_non_dir: options.no_overwrite_dir_non_dir,
-            copy_owner: options.copy_owner,
+            owner,
             ..ExtractOptions::default()
         };
         archive::extract(&namespace, &directory, tar, &extract).map_err(|error| match error.errno() {

@@ -266,7 +266,7 @@ impl Engine {
             return Ok(());
         }
         let (reader, writer) = std::io::pipe()?;
-        let options = coracle_vfs::archive::ExtractOptions { copy_owner: true, ..Default::default() };
+        let options = coracle_vfs::archive::ExtractOptions::default();
         std::thread::scope(|scope| {
             let packing = scope.spawn(|| {
                 let pack = coracle_vfs::archive::PackOptions { name: Vec::new(), one_file_system: true };
