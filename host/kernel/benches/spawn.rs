@@ -1,5 +1,6 @@
 //! What the kernel itself costs: starting and reaping a trivial process, holding an idle one, moving bytes.
 //! `cargo bench -p coracle-kernel`; the budgets are 10 µs and 4 KB.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark that fails panics")]
 
 #[path = "../tests/world/mod.rs"]
 mod world;

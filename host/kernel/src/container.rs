@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use coracle_vfs::Namespace;
@@ -82,6 +82,8 @@ pub struct Container {
     pub(crate) memory: ContainerMemory,
     pub(crate) load: Load,
     pub(crate) io: Arc<IoCounters>,
+    /// Pipes its processes have made that still exist.
+    pub(crate) pipes: Arc<AtomicUsize>,
     paused: AtomicBool,
     started: u64,
     started_at: u64,
@@ -108,6 +110,7 @@ impl Container {
             memory: ContainerMemory::default(),
             load: Load::default(),
             io: Arc::default(),
+            pipes: Arc::default(),
             paused: AtomicBool::new(false),
             started: cpu::monotonic(),
             started_at: cpu::wall_clock(),

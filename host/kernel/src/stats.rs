@@ -235,7 +235,7 @@ impl Container {
             state: self.state_of(&process, row.zombie),
             nice: process.nice(),
             name: process.name(),
-            arguments: if row.zombie { Vec::new() } else { running.arguments.clone() },
+            arguments: running.arguments.clone(),
             terminal: row.terminal,
             started_at: process.started_at(),
             usage: process.usage(),
@@ -267,17 +267,4 @@ struct Row {
     session: u32,
     zombie: bool,
     terminal: Option<String>,
-}
-
-impl Process {
-    /// Base name of the program, as ps shows it.
-    pub fn name(&self) -> Vec<u8> {
-        let running = self.running();
-        let path = match (&running.image, running.arguments.first()) {
-            (Some(image), _) => image.path.as_slice(),
-            (None, Some(first)) => first.as_slice(),
-            (None, None) => b"?",
-        };
-        path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec()
-    }
 }

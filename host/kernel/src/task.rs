@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{ExitStatus, Process, Program, Signal, cpu};
 
@@ -47,24 +47,24 @@ impl Task {
 
     /// Whether the container has CPU time left; registers for the refill otherwise.
     fn may_run(&mut self, cx: &mut Context<'_>) -> bool {
-        loop {
-            if let Some(refill) = &mut self.refill {
-                if refill.as_mut().poll(cx).is_pending() {
-                    return false;
+        // Asked anew at every poll, also while asleep: a changed limit lets the process go on at once.
+        while let Some(delay) = self.process.container().cpu.delay(cpu::monotonic) {
+            let refill = match &mut self.refill {
+                Some(refill) => {
+                    refill.as_mut().reset(Instant::now() + delay);
+                    refill
                 }
-            }
-            match self.process.container().cpu.delay(cpu::monotonic) {
                 None => {
-                    self.stop_waiting();
-                    return true;
+                    self.process.container().cpu.wait_begins(cpu::monotonic());
+                    self.refill.insert(Box::pin(sleep(delay)))
                 }
-                Some(delay) => {
-                    if self.refill.replace(Box::pin(sleep(delay))).is_none() {
-                        self.process.container().cpu.wait_begins(cpu::monotonic());
-                    }
-                }
+            };
+            if refill.as_mut().poll(cx).is_pending() {
+                return false;
             }
         }
+        self.stop_waiting();
+        true
     }
 
     fn poll_program(&mut self, cx: &mut Context<'_>) -> Poll<ExitStatus> {

@@ -14,7 +14,10 @@ use super::pipe::{PIPE_CAPACITY, Pipe};
 use super::{FileAccess, Object, OpenFile, StatusFlags, next_number};
 use crate::Process;
 
-static FIFOS: LazyLock<Mutex<HashMap<(u64, u64), Weak<Pipe>>>> = LazyLock::new(Mutex::default);
+/// Pipes by device and inode number.
+type Fifos = HashMap<(u64, u64), Weak<Pipe>>;
+
+static FIFOS: LazyLock<Mutex<Fifos>> = LazyLock::new(Mutex::default);
 
 fn pipe_of(dev: u64, ino: u64) -> Arc<Pipe> {
     let mut fifos = FIFOS.lock();
@@ -40,10 +43,11 @@ pub(crate) async fn open(
     if access.write && !access.read && status.non_blocking && !pipe.has_readers() {
         return Err(Errno::NXIO);
     }
+    let before = pipe.partners_ever(access.read);
     // Counted as open from here on, also while it waits: that is what lets the other side's open return.
     let file = OpenFile::new(Object::Pipe { pipe: pipe.clone(), location: Some(location) }, access, status);
     if access.read != access.write && !status.non_blocking {
-        pipe.partner(process, access.read).await?;
+        pipe.partner(process, access.read, before).await?;
     }
     Ok(file)
 }

@@ -25,7 +25,10 @@ pub enum LockKind {
     Unlock,
 }
 
-static LOCKS: LazyLock<Mutex<HashMap<(u64, u64), Weak<FileLock>>>> = LazyLock::new(Mutex::default);
+/// Locks by device and inode number.
+type Locks = HashMap<(u64, u64), Weak<FileLock>>;
+
+static LOCKS: LazyLock<Mutex<Locks>> = LazyLock::new(Mutex::default);
 
 /// The locks on one inode.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! fstat() and what changes a file without reading or writing it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use coracle_vfs::{Attributes, Caller, FileKind, FsFigures, Location, NewTime, Timestamp};
 
@@ -61,9 +61,10 @@ impl OpenFile {
             Object::Directory(directory) => directory.attributes(),
             Object::Temporary(file) => Ok(temporary(file)?),
             Object::Pipe { location: Some(location), .. } => location.attributes(),
-            Object::Pipe { pipe, location: None } => {
-                Ok(Attributes { size: pipe.length() as u64, ..nameless(FileKind::Fifo, 0o600, pipe.number, 0) })
-            }
+            Object::Pipe { pipe, location: None } => Ok(Attributes {
+                size: pipe.length() as u64,
+                ..Attributes { dev: *PIPES, ..nameless(FileKind::Fifo, 0o600, pipe.number, 0) }
+            }),
             Object::Device(device) => {
                 let number = device.number();
                 Ok(nameless(FileKind::CharDevice, 0o666, number, number))
@@ -142,6 +143,11 @@ impl OpenFile {
     }
 }
 
+/// Device numbers of what lies in no mounted file system: flock tells files apart by device and inode.
+static PIPES: LazyLock<u64> = LazyLock::new(coracle_vfs::new_device);
+static DEVICES: LazyLock<u64> = LazyLock::new(coracle_vfs::new_device);
+static TEMPORARY: LazyLock<u64> = LazyLock::new(coracle_vfs::new_device);
+
 fn nameless(kind: FileKind, mode: u32, ino: u64, rdev: u64) -> Attributes {
     let now = Timestamp::now();
     Attributes {
@@ -151,7 +157,7 @@ fn nameless(kind: FileKind, mode: u32, ino: u64, rdev: u64) -> Attributes {
         gid: 0,
         nlink: 1,
         ino,
-        dev: 0,
+        dev: *DEVICES,
         rdev,
         size: 0,
         blocks: 0,
@@ -165,5 +171,5 @@ fn temporary(file: &std::fs::File) -> Result<Attributes> {
     let stat = rustix::fs::fstat(file)?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     let blocks = u64::try_from(stat.st_blocks).unwrap_or(0);
-    Ok(Attributes { nlink: 0, size, blocks, ..nameless(FileKind::Regular, 0o600, stat.st_ino, 0) })
+    Ok(Attributes { dev: *TEMPORARY, nlink: 0, size, blocks, ..nameless(FileKind::Regular, 0o600, stat.st_ino, 0) })
 }

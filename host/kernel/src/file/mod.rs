@@ -13,7 +13,7 @@ mod pipe;
 mod transfer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use coracle_vfs::{Directory, File, Location};
@@ -101,7 +101,16 @@ pub(crate) fn next_number() -> u64 {
 
 /// A pipe that holds at most `capacity` bytes: its reading and its writing end.
 pub fn pipe(capacity: usize) -> (Arc<OpenFile>, Arc<OpenFile>) {
-    let pipe = Arc::new(Pipe::new(capacity, next_number()));
+    ends(Pipe::new(capacity, next_number()))
+}
+
+/// A pipe of a guest, counted with its container's.
+pub(crate) fn guest_pipe(count: &Arc<AtomicUsize>) -> (Arc<OpenFile>, Arc<OpenFile>) {
+    ends(Pipe::counted(next_number(), count))
+}
+
+fn ends(pipe: Pipe) -> (Arc<OpenFile>, Arc<OpenFile>) {
+    let pipe = Arc::new(pipe);
     let end = |read: bool| {
         let object = Object::Pipe { pipe: pipe.clone(), location: None };
         OpenFile::new(object, FileAccess { read, write: !read }, StatusFlags::default())
@@ -272,10 +281,10 @@ impl OpenFile {
     /// takes all unless a signal comes in between. Without readers SIGPIPE is raised first, then `EPIPE`.
     pub async fn write(&self, process: Option<&Process>, data: Bytes) -> Result<usize> {
         self.may_write()?;
-        if let (Object::Terminal(terminal), Some(process)) = (&self.object, process) {
-            if terminal.stops_background_output() {
-                process.check_background(terminal, Signal::TTOU).await?;
-            }
+        if let (Object::Terminal(terminal), Some(process)) = (&self.object, process)
+            && terminal.stops_background_output()
+        {
+            process.check_background(terminal, Signal::TTOU).await?;
         }
         let answer = match &self.object {
             Object::Pipe { pipe, .. } if !self.is_non_blocking() => pipe.write(process, data).await,

@@ -5,6 +5,8 @@
 //! guest that writes byte by byte cannot make the host hold an allocation a byte.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use coracle_vfs::Errno;
@@ -18,6 +20,8 @@ use crate::wait;
 pub const PIPE_CAPACITY: usize = 65_536;
 /// Writes up to this size go in whole or not at all (POSIX `PIPE_BUF`, Linux's value).
 pub const PIPE_BUF: usize = 4_096;
+/// Pipes of one container that have the full capacity.
+const FULL_PIPES: usize = 1_024;
 /// Writes below this are copied together; above, passed on as they are.
 const GATHER: usize = 2_048;
 
@@ -33,6 +37,8 @@ pub(crate) struct Pipe {
     capacity: usize,
     /// The number in `pipe:[N]`.
     pub(crate) number: u64,
+    /// The count of its container's pipes that it is part of.
+    counted: Option<Arc<AtomicUsize>>,
 }
 
 #[derive(Default)]
@@ -49,6 +55,10 @@ struct State {
 }
 
 impl State {
+    fn partners_ever(&self, reader: bool) -> u64 {
+        if reader { self.writers_ever } else { self.readers_ever }
+    }
+
     fn push(&mut self, data: Bytes) {
         self.length += data.len();
         if data.len() < GATHER {
@@ -107,7 +117,18 @@ impl Pipe {
             opened: Notify::new(),
             capacity: capacity.max(PIPE_BUF),
             number,
+            counted: None,
         }
+    }
+
+    /// A pipe of a guest. Those beyond the first [`FULL_PIPES`] of a container hold only [`PIPE_BUF`] bytes, as Linux
+    /// does past `pipe-user-pages-soft`, so that a guest cannot make the host hold gigabytes in pipes.
+    pub(crate) fn counted(number: u64, count: &Arc<AtomicUsize>) -> Pipe {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        let capacity = if before < FULL_PIPES { PIPE_CAPACITY } else { PIPE_BUF };
+        let mut pipe = Pipe::new(capacity, number);
+        pipe.counted = Some(count.clone());
+        pipe
     }
 
     pub(crate) fn add(&self, reader: bool, writer: bool) {
@@ -247,23 +268,32 @@ impl Pipe {
         self.state.lock().readers > 0
     }
 
-    /// Waits until the other side of a fifo has been opened since `self` was (XSH open()).
-    pub(crate) async fn partner(&self, process: Option<&Process>, reader: bool) -> Result<(), Errno> {
-        let came = |state: &State| if reader { state.writers_ever } else { state.readers_ever };
-        let there = |state: &State| if reader { state.writers } else { state.readers };
-        let before = {
+    /// How often the side opposite to a reader's or writer's was opened.
+    pub(crate) fn partners_ever(&self, reader: bool) -> u64 {
+        self.state.lock().partners_ever(reader)
+    }
+
+    /// Waits until the other side of a fifo is open, or has been opened since `before` was counted (XSH open()).
+    pub(crate) async fn partner(&self, process: Option<&Process>, reader: bool, before: u64) -> Result<(), Errno> {
+        wait::until(process, &self.opened, || {
             let state = self.state.lock();
-            if there(&state) > 0 {
-                return Ok(());
-            }
-            came(&state)
-        };
-        wait::until(process, &self.opened, || (came(&self.state.lock()) != before).then_some(Ok(()))).await
+            let there = if reader { state.writers } else { state.readers };
+            (there > 0 || state.partners_ever(reader) != before).then_some(Ok(()))
+        })
+        .await
     }
 
     /// Bytes waiting to be read.
     pub(crate) fn length(&self) -> usize {
         self.state.lock().length
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        if let Some(count) = &self.counted {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -37,9 +37,8 @@ impl Process {
             let blocked = state.blocked.contains(signal);
             let effect = self.protected(signal, state.effect(signal), origin, orphaned);
             // A blocked signal is kept even if it would have no effect now: that may change before it is let through.
-            if blocked && !signal.is_uncatchable() {
-                state.add_pending(signal);
-            } else if state.stopped.is_some() && signal != Signal::KILL && effect == Effect::End {
+            let held = blocked && !signal.is_uncatchable();
+            if held || (state.stopped.is_some() && signal != Signal::KILL && effect == Effect::End) {
                 state.add_pending(signal);
             } else {
                 match effect {

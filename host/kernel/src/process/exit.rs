@@ -8,6 +8,8 @@ impl Process {
     pub(crate) fn finish(&self, status: ExitStatus) {
         drop(self.inherited());
         self.cancel_alarm();
+        self.forget_program();
+        drop(self.handover());
         let held = self.memory().used();
         self.memory().release(held);
         let aftermath = self.container.bury(self, status);

@@ -69,9 +69,23 @@ pub struct Process {
 
 /// The program a process runs; exec replaces it as a whole.
 pub(crate) struct Running {
+    /// Base name of the program, which a zombie still has.
+    pub(crate) name: Vec<u8>,
     pub(crate) image: Option<ExecImage>,
     pub(crate) arguments: Vec<Vec<u8>>,
     pub(crate) environment: Vec<Vec<u8>>,
+}
+
+impl Running {
+    pub(crate) fn new(image: Option<ExecImage>, arguments: Vec<Vec<u8>>, environment: Vec<Vec<u8>>) -> Running {
+        let path = match (&image, arguments.first()) {
+            (Some(image), _) => image.path.as_slice(),
+            (None, Some(first)) => first.as_slice(),
+            (None, None) => b"?",
+        };
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec();
+        Running { name, image, arguments, environment }
+    }
 }
 
 impl Process {
@@ -108,6 +122,18 @@ impl Process {
     /// The file the program came from.
     pub fn image(&self) -> Option<ExecImage> {
         self.running.lock().image.clone()
+    }
+
+    /// Base name of the program, as ps shows it.
+    pub fn name(&self) -> Vec<u8> {
+        self.running.lock().name.clone()
+    }
+
+    /// Lets go of the program's file and texts, which a zombie does not need.
+    fn forget_program(&self) {
+        let mut running = self.running.lock();
+        let name = running.name.clone();
+        *running = Arc::new(Running { name, image: None, arguments: Vec::new(), environment: Vec::new() });
     }
 
     pub(crate) fn running(&self) -> Arc<Running> {
@@ -208,7 +234,7 @@ impl Process {
 
     /// A pipe's reading and writing end.
     pub fn pipe(&self) -> Result<(Descriptor, Descriptor)> {
-        let (reader, writer) = crate::pipe(crate::PIPE_CAPACITY);
+        let (reader, writer) = crate::file::guest_pipe(&self.container.pipes);
         Ok((self.adopt(reader)?, self.adopt(writer)?))
     }
 

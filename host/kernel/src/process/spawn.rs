@@ -238,11 +238,7 @@ impl Process {
         }
         Ok(Replacement {
             program,
-            running: Arc::new(Running {
-                image: found.image,
-                arguments: found.arguments,
-                environment: request.environment,
-            }),
+            running: Arc::new(Running::new(found.image, found.arguments, request.environment)),
             files: request.files,
             handover: request.handover,
             directory,
@@ -343,7 +339,7 @@ impl Birth {
         let process = Arc::new(Process::new(NewProcess {
             pid: self.reservation.pid(),
             container: container.clone(),
-            running: Running { image, arguments, environment: request.environment.clone() },
+            running: Running::new(image, arguments, request.environment.clone()),
             handover: request.handover.clone(),
             directory: self.directory.clone(),
             credentials: self.caller.credentials.clone(),

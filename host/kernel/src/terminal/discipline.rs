@@ -307,6 +307,11 @@ impl Discipline {
         self.literal = false;
     }
 
+    /// Lets held output go: nobody is left who could.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
     /// Bytes a read could take now; in canonical mode those of the first line.
     pub(crate) fn available(&self) -> usize {
         if self.termios.local(ICANON) { self.lines.front().copied().unwrap_or(0) } else { self.unread.len() }

@@ -177,6 +177,9 @@ impl Terminal {
         let mut state = self.state.lock();
         state.open = state.open.saturating_sub(1);
         let last = state.open == 0;
+        if last {
+            state.discipline.release();
+        }
         drop(state);
         if last {
             self.written.notify_waiters();
