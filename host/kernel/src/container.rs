@@ -84,6 +84,8 @@ pub struct Container {
     pub(crate) io: Arc<IoCounters>,
     /// Pipes its processes have made that still exist.
     pub(crate) pipes: Arc<AtomicUsize>,
+    /// Processes that a signal has stopped.
+    pub(crate) stopped: AtomicUsize,
     paused: AtomicBool,
     started: u64,
     started_at: u64,
@@ -111,6 +113,7 @@ impl Container {
             load: Load::default(),
             io: Arc::default(),
             pipes: Arc::default(),
+            stopped: AtomicUsize::new(0),
             paused: AtomicBool::new(false),
             started: cpu::monotonic(),
             started_at: cpu::wall_clock(),

@@ -36,10 +36,9 @@ async fn a_signal_ends_stops_or_does_nothing_by_default() {
                     Signal::STOP => Some(ChildStatus::Stopped(signal)),
                     _ => Some(ChildStatus::Signaled(signal)),
                 };
-                if expected.is_none() {
-                    assert_eq!(process.wait(Selector::Any, false, true).await, Ok(None), "{signal}");
-                } else {
-                    assert_eq!(next(&process).await, (child, expected.unwrap()), "{signal}");
+                match expected {
+                    None => assert_eq!(process.wait(Selector::Any, false, true).await, Ok(None), "{signal}"),
+                    Some(expected) => assert_eq!(next(&process).await, (child, expected), "{signal}"),
                 }
                 if !matches!(expected, Some(ChildStatus::Signaled(_))) {
                     process.kill(Target::Process(child), Some(Signal::KILL)).unwrap();

@@ -25,10 +25,15 @@ impl Process {
         let mut report = None;
         {
             let mut state = self.signals.lock();
+            // Asked again under the lock: what is set from here on, `forget_stop` sees.
+            if self.status().is_some() {
+                return;
+            }
             if signal == Signal::CONT {
                 state.discard_pending(SignalSet::STOPS);
                 if state.stopped.take().is_some() {
                     self.control.resume();
+                    self.container.stopped.fetch_sub(1, Ordering::Relaxed);
                     report = Some(ChildStatus::Continued);
                 }
             } else if SignalSet::STOPS.contains(signal) {
@@ -47,6 +52,7 @@ impl Process {
                     Effect::Stop => {
                         if state.stopped.replace(signal).is_none() {
                             self.control.stop();
+                            self.container.stopped.fetch_add(1, Ordering::Relaxed);
                             report = Some(ChildStatus::Stopped(signal));
                         }
                     }
@@ -211,6 +217,13 @@ impl Process {
     pub(crate) fn cancel_alarm(&self) {
         let alarm = self.signals.lock().alarm.take();
         drop(alarm);
+    }
+
+    /// A process that ends is stopped no more.
+    pub(crate) fn forget_stop(&self) {
+        if self.signals.lock().stopped.take().is_some() {
+            self.container.stopped.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn stopped_by(&self) -> Option<Signal> {

@@ -14,6 +14,7 @@ impl Process {
         self.memory().release(held);
         let aftermath = self.container.bury(self, status);
         let _ = self.status.set(status);
+        self.forget_stop();
         self.exited.notify_waiters();
         // Locks are free from here on: each of these delivers signals.
         for group in aftermath.orphaned_groups {
@@ -93,8 +94,11 @@ impl Container {
             }
         }
 
+        // Nearly always nobody is stopped, and the walk through the table can be saved.
+        let stopped = self.stopped.load(std::sync::atomic::Ordering::Relaxed) > 0;
         groups.retain(|group| {
-            table.is_group_orphaned(*group)
+            stopped
+                && table.is_group_orphaned(*group)
                 && table.iter().any(|(_, entry)| {
                     entry.group == *group && entry.ended.is_none() && entry.process.stopped_by().is_some()
                 })

@@ -121,7 +121,8 @@ impl Screen {
             }
             byte => {
                 let shown = if termios.output(OLCUC) { byte.to_ascii_uppercase() } else { byte };
-                if !byte.is_ascii_control() && !(termios.input(IUTF8) && is_continuation(byte)) {
+                let continues = termios.input(IUTF8) && is_continuation(byte);
+                if !byte.is_ascii_control() && !continues {
                     self.column += 1;
                 }
                 self.queue.extend_from_slice(&[shown]);
