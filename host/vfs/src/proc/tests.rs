@@ -4,7 +4,7 @@ use crate::*;
 use parking_lot::Mutex;
 use std::time::Duration;
 
-/// Two processes: 1 of user 0, which has the root open as 3 and a pipe as 0, and 7 of user 1000.
+/// Two processes, 1 of user 0 and 7 of user 1000. Each has the root open as 3 and a pipe of user 0 to read as 0.
 struct Source {
     ns: Mutex<Option<Namespace>>,
     hostname: Mutex<Vec<u8>>,
@@ -214,6 +214,10 @@ fn magic_links_lead_to_what_is_open() {
     };
     assert!(matches!(open(b"/proc/self/fd/0", &me), Ok(Opened::Descriptor { pid: 1, fd: 0 })));
     assert!(matches!(open(b"/proc/self/fd/3", &me), Ok(Opened::Directory(_))));
+    let alice = caller(7, 1000);
+    assert!(matches!(open(b"/proc/self/fd/0", &alice), Ok(Opened::Descriptor { pid: 7, fd: 0 })));
+    let write = OpenOptions { write: true, ..Default::default() };
+    assert_eq!(ns.open(&ns.root(), b"/proc/self/fd/0", &write, &alice).err(), Some(Errno::ACCESS));
     assert_eq!(open(b"/proc/self/fd/0/x", &me).err(), Some(Errno::NOTDIR));
     assert_eq!(open(b"/proc/self/fd/1", &me).err(), Some(Errno::NOENT));
     assert_eq!(open(b"/proc/self/fd/03", &me).err(), Some(Errno::NOENT));
