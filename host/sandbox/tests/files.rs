@@ -1,4 +1,11 @@
 //! Files as a preview 1 program sees them, which is `wasi:filesystem` behind the adapter.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by panicking"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! What a program may use, and that it cannot resist being ended.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by panicking"
+)]
 
 mod common;
 

@@ -187,10 +187,11 @@ impl Host for Guest {
     fn set_attribute(&mut self, path: Vec<u8>, name: Vec<u8>, value: Option<Vec<u8>>, follow: bool) -> Answer<()> {
         let (namespace, here) = self.here();
         let caller = self.process.caller();
-        Ok(match value {
+        match value {
             Some(value) => namespace.set_xattr(&here, &path, &name, &value, XattrFlags::empty(), follow, &caller)?,
             None => namespace.remove_xattr(&here, &path, &name, follow, &caller)?,
-        })
+        }
+        Ok(())
     }
 
     fn list_attributes(&mut self, path: Vec<u8>, follow: bool) -> Answer<Vec<Vec<u8>>> {
