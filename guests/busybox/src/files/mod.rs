@@ -3,9 +3,16 @@
 mod basename;
 mod cat;
 mod chmod;
+mod chown;
 mod copy;
 mod cp;
+mod dd;
+mod df;
 mod dirname;
+mod du;
+mod find;
+mod install;
+mod link;
 mod ln;
 mod ls;
 mod mkdir;
@@ -28,8 +35,22 @@ pub static APPLETS: &[&Applet] = &[
     &basename::APPLET,
     &cat::APPLET,
     &chmod::APPLET,
+    &chown::APPLET,
+    &chown::CHGRP,
+    &dd::APPLET,
+    &df::APPLET,
+    &du::APPLET,
+    &install::APPLET,
+    &link::FSYNC,
+    &link::LINK,
+    &link::MKFIFO,
+    &link::MKNOD,
+    &link::SYNC,
+    &link::TRUNCATE,
+    &link::UNLINK,
     &cp::APPLET,
     &dirname::APPLET,
+    &find::APPLET,
     &ln::APPLET,
     &ls::APPLET,
     &mkdir::APPLET,

@@ -35,14 +35,29 @@ Search for PATTERN in FILEs (or standard input)
 \t-Z\tA zero byte after file names
 \t--include=GLOB, --exclude=GLOB, --exclude-dir=GLOB, --color[=WHEN]";
 
-pub static APPLET: Applet =
-    Applet { name: "grep", directory: "/bin", summary: "Search for patterns in lines", usage: USAGE, run: |call| run(call, b'G') };
+pub static APPLET: Applet = Applet {
+    name: "grep",
+    directory: "/bin",
+    summary: "Search for patterns in lines",
+    usage: USAGE,
+    run: |call| run(call, b'G'),
+};
 
-pub static EGREP: Applet =
-    Applet { name: "egrep", directory: "/bin", summary: "Search for extended patterns", usage: USAGE, run: |call| run(call, b'E') };
+pub static EGREP: Applet = Applet {
+    name: "egrep",
+    directory: "/bin",
+    summary: "Search for extended patterns",
+    usage: USAGE,
+    run: |call| run(call, b'E'),
+};
 
-pub static FGREP: Applet =
-    Applet { name: "fgrep", directory: "/bin", summary: "Search for literal strings", usage: USAGE, run: |call| run(call, b'F') };
+pub static FGREP: Applet = Applet {
+    name: "fgrep",
+    directory: "/bin",
+    summary: "Search for literal strings",
+    usage: USAGE,
+    run: |call| run(call, b'F'),
+};
 
 fn run(call: &Call, syntax: u8) -> Outcome {
     search(call, syntax).map_err(|failure| match failure {
@@ -77,7 +92,9 @@ fn search(call: &Call, syntax: u8) -> Outcome {
         let text = text.strip_suffix(b"\n").map_or(text.clone(), <[u8]>::to_vec);
         if !text.is_empty() {
             patterns.extend(text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
-        } else if options.count("f") > 0 && Input::open(path).ok().and_then(|mut input| input.byte().ok().flatten()).is_some() {
+        } else if options.count("f") > 0
+            && Input::open(path).ok().and_then(|mut input| input.byte().ok().flatten()).is_some()
+        {
             patterns.push(Vec::new());
         }
     }
@@ -170,7 +187,9 @@ fn search(call: &Call, syntax: u8) -> Outcome {
 /// One expression for all patterns where that is possible: back-references count
 /// groups from the beginning.
 fn compile(patterns: &[Vec<u8>], syntax: u8, flags: Flags) -> Result<Vec<Regex>, Failure> {
-    let one = |text: &[u8], flags| Regex::new(text, flags).map_err(|error| Failure::new(format!("bad regex '{}': {error}", lossy(&text))));
+    let one = |text: &[u8], flags| {
+        Regex::new(text, flags).map_err(|error| Failure::new(format!("bad regex '{}': {error}", lossy(&text))))
+    };
     if syntax == b'F' {
         let mut all = Vec::new();
         for (index, text) in patterns.iter().enumerate() {
@@ -186,9 +205,7 @@ fn compile(patterns: &[Vec<u8>], syntax: u8, flags: Flags) -> Result<Vec<Regex>,
         }
         return if patterns.is_empty() { Ok(Vec::new()) } else { Ok(vec![one(&all, flags)?]) };
     }
-    let has_back = patterns.iter().any(|text| {
-        text.windows(2).any(|pair| pair[0] == b'\\' && pair[1].is_ascii_digit())
-    });
+    let has_back = patterns.iter().any(|text| text.windows(2).any(|pair| pair[0] == b'\\' && pair[1].is_ascii_digit()));
     if patterns.len() < 2 || has_back {
         return patterns.iter().map(|text| one(text, flags)).collect();
     }

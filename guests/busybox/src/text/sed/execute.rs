@@ -383,7 +383,9 @@ impl Editor<'_> {
                         Address::Plus(count) => Active::Until(self.line + count),
                         Address::Multiple(step) if *step == 0 || self.line % step == 0 => Active::No,
                         Address::Multiple(step) => Active::Until(self.line.next_multiple_of(*step)),
-                        Address::Match(regex) if matches!(first, Address::Line(0)) && self.matches(*regex)? => Active::No,
+                        Address::Match(regex) if matches!(first, Address::Line(0)) && self.matches(*regex)? => {
+                            Active::No
+                        }
                         Address::Last if self.is_last() => Active::No,
                         _ => Active::Open,
                     };
@@ -541,7 +543,8 @@ impl Editor<'_> {
                     Some(table) => self.space.iter_mut().for_each(|byte| *byte = table[usize::from(*byte)]),
                     None => {
                         let text = String::from_utf8_lossy(&self.space).into_owned();
-                        let map = |c: char| translate.characters.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to);
+                        let map =
+                            |c: char| translate.characters.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to);
                         self.space = text.chars().map(map).collect::<String>().into_bytes();
                     }
                 },
@@ -641,7 +644,8 @@ impl Editor<'_> {
         } else {
             OpenOptions::new().write(true).create(true).truncate(true).open(path)
         };
-        let file = opened.map_err(|errno| Failure::Message(format!("couldn't open file {}: {errno}", lossy(&path)), 4))?;
+        let file =
+            opened.map_err(|errno| Failure::Message(format!("couldn't open file {}: {errno}", lossy(&path)), 4))?;
         self.writers.insert(path.to_vec(), Writer { file, buffer: Vec::new(), missing_newline: false });
         Ok(())
     }
@@ -687,7 +691,10 @@ fn flush(writer: &mut Writer) -> Result<(), Failure> {
 fn shell(command: &[u8]) -> Result<Vec<u8>, Failure> {
     let failed = |errno: Errno| Failure::new(format!("can't run a command: {errno}"));
     let (reader, writer) = pipe().map_err(failed)?;
-    let child = Process::search(vec![b"sh".to_vec(), b"-c".to_vec(), command.to_vec()]).file(1, &writer).spawn().map_err(failed)?;
+    let child = Process::search(vec![b"sh".to_vec(), b"-c".to_vec(), command.to_vec()])
+        .file(1, &writer)
+        .spawn()
+        .map_err(failed)?;
     drop(writer);
     let mut text = Vec::new();
     reader.read_all(&mut text).map_err(failed)?;

@@ -587,7 +587,8 @@ impl Parser<'_> {
         }
         command.regex = self.regex(&pattern, flags)?;
         command.parts = parts(&replacement);
-        let most = command.parts.iter().filter_map(|part| if let Part::Group(n) = part { Some(*n) } else { None }).max();
+        let most =
+            command.parts.iter().filter_map(|part| if let Part::Group(n) = part { Some(*n) } else { None }).max();
         if let (Some(most), Some(index)) = (most, command.regex)
             && most > self.script.regexes[index].groups()
         {
