@@ -1,5 +1,6 @@
 //! Applets around text and streams.
 
+mod awk;
 mod cut;
 mod echo;
 mod grep;
@@ -18,6 +19,7 @@ mod yes;
 use crate::applet::Applet;
 
 pub static APPLETS: &[&Applet] = &[
+    &awk::APPLET,
     &cut::APPLET,
     &echo::APPLET,
     &grep::APPLET,
