@@ -97,6 +97,13 @@ impl Engine {
         defaults(&id, &mut config, &mut host);
         adapt_limits(&mut host.resources, &mut warnings);
         let networks = networks(&host, networking_config, &config)?;
+        for (name, settings) in &networks {
+            // That a network is not there is told at the start.
+            if let Ok(record) = self.networks.find(name) {
+                self.check_addresses(&record, settings)
+                    .map_err(|error| error.context(&format!("invalid config for network {name}: ")))?;
+            }
+        }
         let mut mounts = mounts::collect(&host)?;
         for from in host.volumes_from.iter().flatten() {
             self.volumes_from(from, &mut mounts)?;

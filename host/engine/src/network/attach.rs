@@ -112,6 +112,31 @@ impl Engine {
         }
     }
 
+    /// Whether the addresses an endpoint asks for may be, in dockerd's words.
+    pub(crate) fn check_addresses(&self, record: &Record, settings: &EndpointSettings) -> Result<()> {
+        let Some(ipam) = &settings.ipam_config else { return Ok(()) };
+        let mut wrong = Vec::new();
+        let mut wanted = EndpointSpec::default();
+        if !ipam.ipv4_address.is_empty() {
+            match ipam.ipv4_address.parse() {
+                Ok(address) => wanted.ipv4 = Some(address),
+                Err(_) => wrong.push(format!("invalid IPv4 address: {}", ipam.ipv4_address)),
+            }
+        }
+        if !ipam.ipv6_address.is_empty() {
+            match ipam.ipv6_address.parse() {
+                Ok(address) => wanted.ipv6 = Some(address),
+                Err(_) => wrong.push(format!("invalid IPv6 address: {}", ipam.ipv6_address)),
+            }
+        }
+        match wrong.as_slice() {
+            [] if record.driver == "bridge" => Ok(self.networks.live(record)?.validate(&wanted)?),
+            [] => Ok(()),
+            [one] => Err(Error::Invalid(format!("invalid endpoint settings:\n{one}"))),
+            many => Err(Error::Invalid(format!("invalid endpoint settings:\n* {}", many.join("\n* ")))),
+        }
+    }
+
     /// Puts a stack on one network.
     pub(crate) fn connect_stack(
         &self,

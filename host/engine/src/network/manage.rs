@@ -181,18 +181,20 @@ impl Engine {
         let record = self.networks.find(network)?;
         let spec = container.spec();
         let mode = spec.host.network_mode.as_str();
+        // Statuses and sentences as dockerd 28.5 was seen to answer.
+        if record.driver == "host" {
+            return Err(Error::Invalid(
+                "cannot connect container to host network - container must be created in host network mode".into(),
+            ));
+        }
         if mode.starts_with("container:") || mode == "host" {
-            return Err(Error::Forbidden(
+            return Err(Error::Invalid(
                 "container sharing network namespace with another container or host cannot be connected to any other network".into(),
             ));
         }
-        if record.name == "host"
-            || mode == "none"
-                && spec.networks.contains_key("none")
-                && record.name != "none"
-                && container.running().is_some()
-        {
-            return Err(Error::Forbidden(
+        let is_none = |name: &str| self.networks.find(name).is_ok_and(|record| record.driver == "null");
+        if spec.networks.keys().any(|name| *name != record.name && (record.driver == "null" || is_none(name))) {
+            return Err(Error::Invalid(
                 "container cannot be connected to multiple networks with one of the networks in private (none) mode"
                     .into(),
             ));
@@ -204,6 +206,7 @@ impl Engine {
             )));
         }
         let settings = settings.unwrap_or_default();
+        self.check_addresses(&record, &settings)?;
         if let Some(run) = container.running() {
             self.connect_stack(&run.network, &record, &spec, &settings)?;
             self.refresh_network_files(&container, &run);
@@ -221,7 +224,7 @@ impl Engine {
     /// Takes a container off a network, at once if it runs.
     ///
     /// # Errors
-    /// 404, 403 when it is not on it.
+    /// 404; 500 when it is not on it, as with dockerd.
     pub async fn network_disconnect(&self, network: &str, container: &str, force: bool) -> Result<()> {
         let found = self.containers.find(container);
         let record = self.networks.find(network)?;
@@ -232,15 +235,16 @@ impl Engine {
         };
         let _one_at_a_time = container.lifecycle.lock().await;
         let spec = container.spec();
-        if spec.host.network_mode == "host" || spec.host.network_mode.starts_with("container:") {
-            return Err(Error::Forbidden(format!(
-                "container {} is not connected to network {}",
-                container.id, record.name
-            )));
+        let running = container.running().is_some();
+        if record.driver == "host" && spec.host.network_mode == "host" && running {
+            return Err(Error::Invalid(
+                "cannot disconnect container from host network - container was created in host network mode".into(),
+            ));
         }
         if !spec.networks.contains_key(&record.name) {
-            return Err(Error::Forbidden(format!(
-                "container {} is not connected to network {}",
+            let network = if running { "network" } else { "the network" };
+            return Err(Error::System(format!(
+                "container {} is not connected to {network} {}",
                 container.id, record.name
             )));
         }
