@@ -16,7 +16,7 @@ mod reference;
 mod registry;
 mod store;
 
-pub use archive::{ImportRequest, LoadRequest, Loaded};
+pub use archive::{ImportRequest, LoadRequest, Loaded, decompress};
 pub use builtin::{Builtin, SyntheticConfig};
 pub use commit::CommitRequest;
 pub use config::{ContainerConfig, Empty, Healthcheck, History, ImageConfig, RootFs};

@@ -1,64 +1,88 @@
 //! Images as archives: load, save and import.
 
-use crate::{ContainerConfig, ImageError, ImageId, ImageStore, Platform, ProgressSender, Reference, Result};
-use std::io::{Read, Write};
+mod compression;
+mod import;
+mod load;
+mod save;
 
-/// `docker load`
-#[derive(Clone, Debug, Default)]
-pub struct LoadRequest {
-    /// No progress bars.
-    pub quiet: bool,
-    /// Only this platform of images with several.
-    pub platform: Option<Platform>,
+#[cfg(test)]
+mod tests;
+
+pub use compression::decompress;
+pub use import::ImportRequest;
+pub use load::{LoadRequest, Loaded};
+
+pub(crate) use import::sole_file;
+pub(crate) use save::TarOf;
+
+/// Media types of manifests and what they name.
+pub(crate) mod media {
+    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    pub const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
+    pub const WASM_LAYERS: [&str; 3] = [
+        "application/wasm",
+        "application/vnd.wasm.content.layer.v1+wasm",
+        "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
+    ];
 }
 
-/// One image `load` found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// The image.
-    pub id: ImageId,
-    /// The name it got; none: "Loaded image ID: sha256:…".
-    pub reference: Option<Reference>,
+/// A descriptor (OCI image spec).
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Descriptor {
+    pub media_type: String,
+    pub digest: String,
+    pub size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<crate::Platform>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub annotations: std::collections::BTreeMap<String, String>,
 }
 
-/// `docker import`
-#[derive(Clone, Debug, Default)]
-pub struct ImportRequest {
-    /// The commit message.
-    pub message: String,
-    /// What the image runs (`--change` already applied by the engine).
-    pub config: ContainerConfig,
-    /// The name to give.
-    pub reference: Option<Reference>,
-    /// Platform to write into the configuration; default linux and the daemon's architecture.
-    pub platform: Option<Platform>,
+/// An image manifest or an index: which of the fields are there tells which it is.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Manifest {
+    pub schema_version: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub media_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<Descriptor>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Descriptor>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<Descriptor>,
 }
 
-#[allow(unused_variables, reason = "signatures first")]
-impl ImageStore {
-    /// Loads a docker-archive or OCI layout, tar, plain or compressed (gzip, zstd, xz, bzip2). Nothing is visible
-    /// before everything has been verified. Blocks. The progress messages are Docker's, the last lines included.
-    pub fn load(
-        &self,
-        archive: impl Read + Send,
-        request: &LoadRequest,
-        progress: &ProgressSender,
-    ) -> Result<Vec<Loaded>> {
-        Err(ImageError::Canceled)
-    }
-
-    /// Writes images by name or id as one archive that both Docker (any version) and OCI tools load. Blocks.
-    pub fn save(&self, names: &[String], platform: Option<&Platform>, archive: impl Write) -> Result<()> {
-        Err(ImageError::Canceled)
-    }
-
-    /// Makes an image of one layer out of a file tree (tar, plain or compressed). Blocks.
-    pub fn import(
-        &self,
-        tree: impl Read + Send,
-        request: &ImportRequest,
-        progress: &ProgressSender,
-    ) -> Result<ImageId> {
-        Err(ImageError::Canceled)
+/// Chooses among the platforms of an index: the one asked for, else wasi/wasm, else linux/amd64, else the first.
+pub(crate) fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&crate::Platform>) -> Option<&'a Descriptor> {
+    let find = |os: &str, architecture: &str, variant: &str| {
+        manifests.iter().find(|manifest| {
+            manifest.platform.as_ref().is_some_and(|platform| {
+                platform.os == os
+                    && platform.architecture == architecture
+                    && (variant.is_empty() || platform.variant == variant)
+            })
+        })
+    };
+    match wanted {
+        Some(wanted) => find(&wanted.os, &wanted.architecture, &wanted.variant),
+        None => find("wasi", "wasm", "")
+            .or_else(|| find("wasip1", "wasm", ""))
+            .or_else(|| find("linux", "amd64", ""))
+            .or_else(|| manifests.iter().find(|manifest| manifest.platform.is_none()))
+            .or_else(|| {
+                // Attestations are listed as of an unknown platform.
+                let known =
+                    |manifest: &&Descriptor| manifest.platform.as_ref().is_none_or(|platform| platform.os != "unknown");
+                manifests.iter().find(known)
+            }),
     }
 }

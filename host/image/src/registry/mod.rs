@@ -134,6 +134,29 @@ pub struct Distribution {
     pub platforms: Vec<Platform>,
 }
 
+/// What the file of an image that is a bare component is called.
+pub(crate) const COMPONENT_NAME: &str = "component.wasm";
+
+/// The configuration of an artifact that is a component: what it says about platform and time is kept.
+pub(crate) fn component_config(artifact: &[u8], diff_ids: Vec<crate::Digest>) -> Result<Vec<u8>> {
+    let artifact: crate::ImageConfig = serde_json::from_slice(artifact).unwrap_or_default();
+    let history = diff_ids.iter().map(|_| crate::History { created: artifact.created.clone(), ..Default::default() });
+    let config = crate::ImageConfig {
+        os: "wasi".into(),
+        architecture: "wasm".into(),
+        created: artifact.created.clone(),
+        author: artifact.author.clone(),
+        config: Some(crate::ContainerConfig {
+            entrypoint: Some(vec![format!("/{COMPONENT_NAME}")]),
+            ..crate::ContainerConfig::default()
+        }),
+        history: history.collect(),
+        rootfs: crate::RootFs { kind: "layers".into(), diff_ids },
+        ..crate::ImageConfig::default()
+    };
+    Ok(serde_json::to_vec(&config)?)
+}
+
 /// The connection to registries.
 pub(crate) struct Transport {}
 

@@ -11,7 +11,7 @@ mod state;
 pub(crate) mod tests;
 
 pub(crate) use disk::{Disk, Staged};
-pub(crate) use state::{BuiltinRecord, ImageRecord, LayerRecord, RemoteBlob, State};
+pub(crate) use state::{BuiltinRecord, RemoteBlob, State};
 
 use crate::reference::is_hex_id;
 use crate::registry::Transport;
