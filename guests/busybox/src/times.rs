@@ -78,6 +78,9 @@ pub fn parse(text: &[u8], now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         weekday: None,
         has_date: false,
     };
+    if let Some(seconds) = compact(text, &moment, zone) {
+        return Some(Timestamp { seconds, nanoseconds: 0 });
+    }
     let words = split(&text.to_ascii_lowercase())?;
     let mut at = 0;
     while at < words.len() {
@@ -110,6 +113,29 @@ pub fn parse(text: &[u8], now: Timestamp, zone: &Zone) -> Option<Timestamp> {
     };
     let nanoseconds = if keeps_time && relative { now.nanoseconds } else { date.nanoseconds };
     Some(Timestamp { seconds: seconds + date.plus_seconds, nanoseconds })
+}
+
+/// BusyBox's own forms: `[YYYY.]MM.DD-hh:mm[:ss]`, `YYYYMMDDhhmm[.ss]`.
+fn compact(text: &str, now: &Moment, zone: &Zone) -> Option<i64> {
+    let numbers =
+        |text: &str, mark: char| text.split(mark).map(|part| part.parse::<i64>().ok()).collect::<Option<Vec<i64>>>();
+    if let Some((date, clock)) = text.split_once('-')
+        && date.contains('.')
+    {
+        let (year, month, day) = match *numbers(date, '.')?.as_slice() {
+            [year, month, day] => (year, month, day),
+            [month, day] => (now.year, month, day),
+            _ => return None,
+        };
+        let (hour, minute, second) = match *numbers(clock, ':')?.as_slice() {
+            [hour, minute, second] => (hour, minute, second),
+            [hour, minute] => (hour, minute, 0),
+            _ => return None,
+        };
+        return checked(year, month, day, hour, minute, second, zone);
+    }
+    let digits = text.split('.').next().unwrap_or_default().len();
+    if digits == 12 { posix_stamp(text.as_bytes(), now, zone) } else { None }
 }
 
 fn stamp(text: &str) -> Option<Timestamp> {

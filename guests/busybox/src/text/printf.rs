@@ -282,6 +282,8 @@ impl Arguments<'_> {
         if end < digits.len() || (end == 0 && base != 8) {
             say(&format!("printf: invalid number '{}'\n", lossy(&text)));
             self.status = 1;
+            // BusyBox takes nothing of it.
+            return 0;
         }
         if value > i128::from(u64::MAX) || (negative && value > -i128::from(i64::MIN)) {
             say(&format!("printf: {}: Numerical result out of range\n", lossy(&text)));

@@ -37,7 +37,8 @@ fn run(call: &Call) -> Outcome {
     let mut out = Out::stdout();
     let whole = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
     if let (Some(first), Some(step), Some(last), false) = (whole(first), whole(step), whole(last), options.has("f")) {
-        integers(first, step, last, options.has("w"), separator, &mut out)?;
+        let width = if options.has("w") { operands.iter().map(Vec::len).max().unwrap_or(0) } else { 0 };
+        integers(first, step, last, width, separator, &mut out)?;
         return out.finish(0);
     }
     let number = |text: &[u8]| {
@@ -45,9 +46,6 @@ fn run(call: &Call) -> Outcome {
         value.filter(|value| !value.is_nan()).ok_or_else(|| Failure::new(format!("invalid number '{}'", lossy(&text))))
     };
     let (start, increment, end) = (number(first)?, number(step)?, number(last)?);
-    if increment == 0.0 {
-        return Err(Failure::new(format!("invalid Zero increment value: '{}'", lossy(&step))));
-    }
     let digits = |text: &[u8]| {
         if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
             return None;
@@ -66,7 +64,12 @@ fn run(call: &Call) -> Outcome {
     };
     let width = if options.has("w") {
         let last_shown = start + increment * ((end - start) / increment + 1e-10).floor().max(0.0);
-        show(start).len().max(show(last_shown).len())
+        // Zeros that were written count, and the point of every number.
+        let written = |text: &[u8]| {
+            let whole = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
+            whole + precision.filter(|precision| *precision > 0).map_or(0, |precision| precision + 1)
+        };
+        show(start).len().max(show(last_shown).len()).max(written(first)).max(written(last))
     } else {
         0
     };
@@ -75,13 +78,13 @@ fn run(call: &Call) -> Outcome {
         let value = start + index as f64 * increment;
         // What is as near to the end as the text shows counts as the end.
         let slack = increment.abs() * 1e-10;
-        if (increment > 0.0 && value > end + slack) || (increment < 0.0 && value < end - slack) {
+        if (increment >= 0.0 && value > end + slack) || (increment < 0.0 && value < end - slack) {
             break;
         }
         if index > 0 {
             out.put(separator)?;
         }
-        let mut text = show(if value == 0.0 { 0.0 } else { value });
+        let mut text = show(if value == 0.0 && !(index == 0 && first.starts_with(b"-")) { 0.0 } else { value });
         if text.len() < width {
             let at = usize::from(text.first() == Some(&b'-'));
             let missing = width - text.len();
@@ -96,15 +99,18 @@ fn run(call: &Call) -> Outcome {
     out.finish(0)
 }
 
-fn integers(first: i64, step: i64, last: i64, pad: bool, separator: &[u8], out: &mut Out<'_>) -> Result<(), Failure> {
-    if step == 0 {
-        return Err(Failure::new("invalid Zero increment value: '0'"));
-    }
-    let width = if pad { first.to_string().len().max(last.to_string().len()) } else { 0 };
+fn integers(
+    first: i64,
+    step: i64,
+    last: i64,
+    width: usize,
+    separator: &[u8],
+    out: &mut Out<'_>,
+) -> Result<(), Failure> {
     let mut value = first;
     let mut printed = false;
     let mut digits = [0u8; 24];
-    while (step > 0 && value <= last) || (step < 0 && value >= last) {
+    while (step >= 0 && value <= last) || (step < 0 && value >= last) {
         if printed {
             out.put(separator)?;
         }

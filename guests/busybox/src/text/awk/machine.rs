@@ -16,7 +16,7 @@ use crate::applet::{Failure, Outcome, lossy};
 use crate::input::Input;
 
 /// Variables with a meaning, in the order of their places.
-pub const PREDEFINED: [&str; 19] = [
+pub const PREDEFINED: [&str; 20] = [
     "NF",
     "NR",
     "FNR",
@@ -36,6 +36,7 @@ pub const PREDEFINED: [&str; 19] = [
     "IGNORECASE",
     "RT",
     "FPAT",
+    "ERRNO",
 ];
 
 const NF: usize = 0;
@@ -57,6 +58,7 @@ const ARGV: usize = 15;
 const IGNORECASE: usize = 16;
 const RT: usize = 17;
 const FPAT: usize = 18;
+const ERRNO: usize = 19;
 
 /// How deep functions may call each other.
 const CALLS_MOST: usize = if cfg!(target_os = "wasi") { 1000 } else { 10_000 };
@@ -589,17 +591,18 @@ impl Machine {
         }
         self.ensure_split();
         match &self.owned {
-            Some(fields) => fields.get(index - 1).cloned().unwrap_or_default(),
-            None => {
-                self.spans.get(index - 1).map_or(Value::Unset, |(start, end)| Value::input(&self.record[*start..*end]))
-            }
+            Some(fields) => fields.get(index - 1).cloned().unwrap_or_else(|| Value::input(b"")),
+            None => self
+                .spans
+                .get(index - 1)
+                .map_or_else(|| Value::input(b""), |(start, end)| Value::input(&self.record[*start..*end])),
         }
     }
 
     fn field_index(&mut self, expression: &Expression) -> Result<usize, Failure> {
         let index = self.number(expression)?;
         if index < 0.0 || index.is_nan() {
-            return Err(Failure::Message("access to negative field".to_string(), 2));
+            return Err(Failure::Message("cmd. line:1: Access to negative field".to_string(), 2));
         }
         if index > 10_000_000.0 {
             return Err(Failure::Message("field number too large".to_string(), 2));
@@ -1042,6 +1045,9 @@ impl Machine {
         }
         let program = self.program.clone();
         let function = &program.functions[index];
+        if !function.defined {
+            return Err(Failure::Message("cmd. line:1: Call to undefined function".to_string(), 1));
+        }
         let mut frame = Vec::with_capacity(function.parameters.len());
         for (place, argument) in arguments.iter().enumerate() {
             let is_array = function.arrays.get(place).copied().unwrap_or(false);
@@ -1063,6 +1069,7 @@ impl Machine {
             };
             frame.push(cell);
         }
+        // What there is no parameter for was evaluated all the same.
         frame.resize(function.parameters.len(), Cell::Unset);
         self.frames.push(frame);
         let flow = self.block(&function.body);
@@ -1081,7 +1088,13 @@ impl Machine {
             Source::File(operand) | Source::Command(operand) => {
                 let name = self.value(operand)?.bytes(&self.convfmt);
                 let is_command = matches!(source, Source::Command(_));
-                let Some(records) = self.streams.records(&name, is_command)? else { return Ok(-1.0) };
+                let records = match self.streams.records(&name, is_command)? {
+                    Ok(records) => records,
+                    Err(errno) => {
+                        self.globals[ERRNO] = Cell::Value(Value::Number(f64::from(errno.raw())));
+                        return Ok(-1.0);
+                    }
+                };
                 let found = match records.next(&self.records, &mut record, &mut self.end_mark) {
                     Ok(found) => found,
                     Err(_) => return Ok(-1.0),
@@ -1285,7 +1298,9 @@ fn calculate(operator: Operator, left: f64, right: f64) -> Result<f64, Failure> 
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
-        Operator::Divide if right == 0.0 => return Err(Failure::Message("division by zero".to_string(), 2)),
+        Operator::Divide if right == 0.0 => {
+            return Err(Failure::Message("cmd. line:1: Division by zero".to_string(), 2));
+        }
         Operator::Divide => left / right,
         Operator::Modulo if right == 0.0 => return Err(Failure::Message("division by zero in %".to_string(), 2)),
         Operator::Modulo => left % right,

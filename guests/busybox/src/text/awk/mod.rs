@@ -48,7 +48,8 @@ fn run(call: &Call) -> Outcome {
         None if operands.is_empty() => return Err(call.misuse("").status(2)),
         None => operands.remove(0),
     };
-    let program = parser::parse(&text, &machine::PREDEFINED).map_err(|message| Failure::Message(message, 2))?;
+    let file = options.value("f").map_or("cmd. line".into(), |path| String::from_utf8_lossy(path).into_owned());
+    let program = parser::parse(&text, &file, &machine::PREDEFINED).map_err(|message| Failure::Message(message, 1))?;
     let mut machine = machine::Machine::new(program, &operands);
     if let Some(separator) = options.value("F") {
         let separator = if separator == b"t" { b"\t".to_vec() } else { machine::unescape(separator) };

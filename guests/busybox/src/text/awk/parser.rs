@@ -118,7 +118,7 @@ pub struct Function {
     pub parameters: Vec<String>,
     pub arrays: Vec<bool>,
     pub body: Vec<Statement>,
-    defined: bool,
+    pub defined: bool,
 }
 
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ pub struct Program {
     pub regexes: Vec<Vec<u8>>,
 }
 
-pub fn parse(text: &[u8], predefined: &[&str]) -> Result<Program, String> {
+pub fn parse(text: &[u8], file: &str, predefined: &[&str]) -> Result<Program, String> {
     let mut program = Program::default();
     for (place, name) in predefined.iter().enumerate() {
         program.globals.insert((*name).to_string(), place);
@@ -144,14 +144,12 @@ pub fn parse(text: &[u8], predefined: &[&str]) -> Result<Program, String> {
         no_in: 0,
         no_greater: false,
         depth: 0,
+        loops: 0,
     };
     let result = parser.advance().and_then(|()| parser.program());
     let line = parser.lexer.line;
-    result.map_err(|message| format!("line {line}: {message}"))?;
+    result.map_err(|message| format!("{file}:{line}: {message}"))?;
     let mut program = parser.program;
-    if let Some(missing) = program.functions.iter().find(|function| !function.defined) {
-        return Err(format!("call to undefined function '{}'", missing.name));
-    }
     infer_arrays(&mut program);
     Ok(program)
 }
@@ -167,9 +165,12 @@ struct Parser<'a> {
     no_in: usize,
     no_greater: bool,
     depth: usize,
+    loops: usize,
 }
 
 type Parsed<T> = Result<T, String>;
+
+const UNEXPECTED: &str = "Unexpected token";
 
 impl Parser<'_> {
     fn advance(&mut self) -> Parsed<()> {
@@ -200,18 +201,7 @@ impl Parser<'_> {
     }
 
     fn expect(&mut self, mark: &str) -> Parsed<()> {
-        if self.take(mark)? { Ok(()) } else { Err(format!("unexpected {}, expected '{mark}'", self.shown())) }
-    }
-
-    fn shown(&self) -> String {
-        match &self.token {
-            Token::Newline => "end of line".to_string(),
-            Token::End => "end of program".to_string(),
-            Token::Mark(text) | Token::Keyword(text) | Token::Builtin(text) => format!("'{text}'"),
-            Token::Name(name) | Token::Call(name) => format!("'{name}'"),
-            Token::Number(number) => number.to_string(),
-            Token::Text(text) | Token::Regex(text) => format!("\"{}\"", String::from_utf8_lossy(text)),
-        }
+        if self.take(mark)? { Ok(()) } else { Err(UNEXPECTED.to_string()) }
     }
 
     fn newlines(&mut self) -> Parsed<()> {
@@ -256,7 +246,7 @@ impl Parser<'_> {
             let body = if self.is("{") {
                 Some(self.block()?)
             } else if matches!(pattern, Pattern::Begin | Pattern::End) {
-                return Err(format!("unexpected {}, expected '{{'", self.shown()));
+                return Err(UNEXPECTED.to_string());
             } else {
                 None
             };
@@ -266,7 +256,7 @@ impl Parser<'_> {
                 || self.token == Token::End
                 || self.operand_follows_block())
             {
-                return Err(format!("unexpected {}", self.shown()));
+                return Err(UNEXPECTED.to_string());
             }
         }
     }
@@ -287,7 +277,7 @@ impl Parser<'_> {
     fn definition(&mut self) -> Parsed<()> {
         let name = match self.token.clone() {
             Token::Name(name) | Token::Call(name) => name,
-            _ => return Err(format!("unexpected {}, expected a function name", self.shown())),
+            _ => return Err(UNEXPECTED.to_string()),
         };
         self.advance()?;
         self.expect("(")?;
@@ -300,6 +290,9 @@ impl Parser<'_> {
                 break;
             }
             self.newlines()?;
+            if self.is(")") {
+                return Err(UNEXPECTED.to_string());
+            }
         }
         self.expect(")")?;
         self.newlines()?;
@@ -348,7 +341,7 @@ impl Parser<'_> {
             Token::Newline => self.advance(),
             Token::Mark(";") => self.advance(),
             Token::Mark("}") | Token::End => Ok(()),
-            _ => Err(format!("unexpected {}", self.shown())),
+            _ => Err(UNEXPECTED.to_string()),
         }
     }
 
@@ -357,7 +350,10 @@ impl Parser<'_> {
         if self.depth > 400 {
             return Err("nested too deeply".to_string());
         }
+        let looping = matches!(self.token, Token::Keyword("while" | "do" | "for" | "switch"));
+        self.loops += usize::from(looping);
         let statement = self.any_statement();
+        self.loops -= usize::from(looping);
         self.depth -= 1;
         statement
     }
@@ -444,7 +440,7 @@ impl Parser<'_> {
             if let Some(Statement::Expression(Expression::Place(place))) = first {
                 self.advance()?;
                 let Token::Name(name) = self.token.clone() else {
-                    return Err(format!("unexpected {}, expected an array", self.shown()));
+                    return Err(UNEXPECTED.to_string());
                 };
                 self.advance()?;
                 self.expect(")")?;
@@ -542,6 +538,7 @@ impl Parser<'_> {
                     Statement::Printf(arguments, redirect)
                 }
             }
+            "break" | "continue" if self.loops == 0 => return Err(format!("'{keyword}' not in a loop")),
             "break" => self.advance().map(|()| Statement::Break)?,
             "continue" => self.advance().map(|()| Statement::Continue)?,
             "next" => self.advance().map(|()| Statement::Next)?,
@@ -560,7 +557,7 @@ impl Parser<'_> {
             "delete" => {
                 self.advance()?;
                 let Token::Name(name) = self.token.clone() else {
-                    return Err(format!("unexpected {}, expected an array", self.shown()));
+                    return Err(UNEXPECTED.to_string());
                 };
                 self.advance()?;
                 let array = self.variable(&name);
@@ -671,7 +668,7 @@ impl Parser<'_> {
         while self.no_in == 0 && self.is("in") {
             self.advance()?;
             let Token::Name(name) = self.token.clone() else {
-                return Err(format!("unexpected {}, expected an array", self.shown()));
+                return Err(UNEXPECTED.to_string());
             };
             self.advance()?;
             let array = self.variable(&name);
@@ -898,6 +895,9 @@ impl Parser<'_> {
             Token::Mark("(") => {
                 self.advance()?;
                 self.newlines()?;
+                if self.is(")") {
+                    return Err("Empty sequence".to_string());
+                }
                 let (no_in, no_greater) = (std::mem::take(&mut self.no_in), std::mem::take(&mut self.no_greater));
                 let mut items = self.list()?;
                 self.newlines()?;
@@ -907,7 +907,7 @@ impl Parser<'_> {
                     return Ok(Expression::Group(Box::new(items.remove(0))));
                 }
                 if !(self.is("in") || self.no_greater) {
-                    return Err(format!("unexpected {}", self.shown()));
+                    return Err(UNEXPECTED.to_string());
                 }
                 Ok(Expression::List(items))
             }
@@ -926,7 +926,7 @@ impl Parser<'_> {
                     if name == "length" {
                         return Ok(Expression::Builtin(name, Vec::new()));
                     }
-                    return Err(format!("unexpected {}, expected '('", self.shown()));
+                    return Err(UNEXPECTED.to_string());
                 }
                 let arguments = self.arguments()?;
                 Ok(Expression::Builtin(name, arguments))
@@ -935,10 +935,6 @@ impl Parser<'_> {
                 self.advance()?;
                 let arguments = self.arguments()?;
                 let index = self.function_index(&name);
-                let function = &self.program.functions[index];
-                if function.defined && arguments.len() > function.parameters.len() {
-                    return Err(format!("function '{name}' called with too many arguments"));
-                }
                 Ok(Expression::Call(index, arguments))
             }
             Token::Name(name) => {
@@ -950,7 +946,7 @@ impl Parser<'_> {
                 }
                 Ok(Expression::Place(Place::Variable(variable)))
             }
-            _ => Err(format!("unexpected {}", self.shown())),
+            _ => Err(UNEXPECTED.to_string()),
         }
     }
 

@@ -101,8 +101,8 @@ impl Streams {
         Ok(output)
     }
 
-    /// A file or command to read from; `None` when it cannot be opened.
-    pub fn records(&mut self, name: &[u8], command: bool) -> Result<Option<&mut Records>, Failure> {
+    /// A file or command to read from, or why it cannot be opened.
+    pub fn records(&mut self, name: &[u8], command: bool) -> Result<Result<&mut Records, Errno>, Failure> {
         if !self.inputs.contains_key(name) {
             let stream = if command {
                 self.flush_all()?;
@@ -119,12 +119,12 @@ impl Streams {
                 };
                 match opened {
                     Ok(source) => InputStream { records: Records::new(Input::new(source)), child: None },
-                    Err(_) => return Ok(None),
+                    Err(errno) => return Ok(Err(errno)),
                 }
             };
             self.inputs.insert(name.to_vec(), stream);
         }
-        Ok(self.inputs.get_mut(name).map(|stream| &mut stream.records))
+        Ok(self.inputs.get_mut(name).map(|stream| &mut stream.records).ok_or(Errno::BADF))
     }
 
     pub fn flush_all(&mut self) -> Result<(), Failure> {

@@ -60,6 +60,8 @@ struct Editor<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Active {
+    /// Not begun yet: a line number that was jumped over still begins it.
+    Never,
     No,
     Until(u64),
     Open,
@@ -91,7 +93,7 @@ pub fn run(call: &Call, script: &Script, settings: Settings, files: Vec<Vec<u8>>
         queue: Vec::new(),
         replaced: false,
         last_regex: usize::MAX,
-        active: vec![Active::No; script.commands.len()],
+        active: vec![Active::Never; script.commands.len()],
         out,
         missing_newline: false,
         place: None,
@@ -369,10 +371,11 @@ impl Editor<'_> {
             return Ok(yes != command.negated);
         };
         let inside = match self.active[index] {
-            Active::No => {
+            state @ (Active::Never | Active::No) => {
                 let begins = match first {
                     // `0,/re/` may end on the first line.
                     Address::Line(0) => self.line == 1,
+                    Address::Line(line) if state == Active::Never => self.line >= *line,
                     first => self.one(first)?,
                 };
                 if begins {
@@ -455,7 +458,9 @@ impl Editor<'_> {
                 Action::Change(text) => {
                     let command = &script.commands[index];
                     // A range is changed as a whole, at its end.
-                    let in_range = command.second.is_some() && !command.negated && self.active[index] != Active::No;
+                    let in_range = command.second.is_some()
+                        && !command.negated
+                        && matches!(self.active[index], Active::Until(_) | Active::Open);
                     if !in_range {
                         self.write(text, true)?;
                     }

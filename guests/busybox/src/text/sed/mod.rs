@@ -30,8 +30,13 @@ Edit streams, line by line
 fn run(call: &Call) -> Outcome {
     let options = call.options(
         "e:,expression f:,file i::,in-place n,quiet,silent r,E,regexp-extended s,separate z,null-data,zero-terminated \
-         u,unbuffered l:,line-length posix debug sandbox follow-symlinks b,binary",
+         u,unbuffered l:,line-length posix debug sandbox follow-symlinks b,binary version",
     )?;
+    if options.has("version") {
+        let mut out = crate::output::Out::stdout();
+        out.put(b"This is not GNU sed version 4.8\n")?;
+        return out.finish(0);
+    }
     let mut text: Option<Vec<u8>> = None;
     let mut add = |part: &[u8]| {
         let whole = text.get_or_insert_with(Vec::new);
@@ -72,6 +77,9 @@ fn run(call: &Call) -> Outcome {
         posix: options.has("posix"),
         line_length,
     };
+    if files.is_empty() && options.has("i") {
+        return Err(Failure::new("no input files"));
+    }
     if files.is_empty() {
         files.push(b"-".to_vec());
     }

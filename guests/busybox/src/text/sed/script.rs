@@ -266,7 +266,7 @@ impl Parser<'_> {
                         out.push(b'[');
                         out.push(next);
                         out.push(b']');
-                    } else if !regex && (next == b'&' || next.is_ascii_digit()) {
+                    } else if !regex && next == b'&' {
                         out.push(b'\\');
                         out.push(next);
                     } else {
@@ -507,10 +507,11 @@ impl Parser<'_> {
             let before = self.at;
             self.skip(b" \t");
             if self.peek() == Some(b'\n') {
+                // The text keeps its blanks.
                 self.at += 1;
-                // Leading blanks of the first line go, unless a backslash
-                // keeps them.
-                self.skip(b" \t");
+            } else if self.peek().is_some_and(|byte| b"tnrfva".contains(&byte)) {
+                // `a\text` begins with an escape.
+                self.at = before - 1;
             } else {
                 self.at = before;
             }
@@ -525,10 +526,15 @@ impl Parser<'_> {
                 b'\\' => {
                     if let Some(next) = self.peek() {
                         self.at += 1;
-                        match next {
-                            b't' => out.push(b'\t'),
-                            _ => out.push(next),
-                        }
+                        out.push(match next {
+                            b't' => b'\t',
+                            b'n' => b'\n',
+                            b'r' => b'\r',
+                            b'f' => 12,
+                            b'v' => 11,
+                            b'a' => 7,
+                            other => other,
+                        });
                     }
                 }
                 b'\n' => break,
