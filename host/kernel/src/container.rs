@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 
 use coracle_vfs::Namespace;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 use crate::cpu::{self, CpuAccount};
 use crate::load::Load;
@@ -87,6 +88,8 @@ pub struct Container {
     /// Processes that a signal has stopped.
     pub(crate) stopped: AtomicUsize,
     paused: AtomicBool,
+    /// While paused: a process has stopped running.
+    calmed: Notify,
     started: u64,
     started_at: u64,
     terminals: Mutex<BTreeMap<u32, Weak<Terminal>>>,
@@ -115,6 +118,7 @@ impl Container {
             pipes: Arc::default(),
             stopped: AtomicUsize::new(0),
             paused: AtomicBool::new(false),
+            calmed: Notify::new(),
             started: cpu::monotonic(),
             started_at: cpu::wall_clock(),
             terminals: Mutex::default(),
@@ -150,9 +154,25 @@ impl Container {
         self.paused.store(true, Ordering::SeqCst);
     }
 
+    /// Waits until no process is being run any more, after [`Container::pause`]. Returns at once when it is not paused.
+    pub async fn frozen(&self) {
+        crate::wait::until_ready(&self.calmed, || {
+            !self.is_paused() || !self.table.lock().iter().any(|(_, entry)| entry.process.control.is_running())
+        })
+        .await;
+    }
+
+    /// Called by a task that has left its program.
+    pub(crate) fn note_left(&self) {
+        if self.is_paused() {
+            self.calmed.notify_waiters();
+        }
+    }
+
     /// Lets every process go on.
     pub fn unpause(&self) {
         self.paused.store(false, Ordering::SeqCst);
+        self.calmed.notify_waiters();
         for process in self.live() {
             process.control.wake();
         }

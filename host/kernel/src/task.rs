@@ -74,6 +74,7 @@ impl Task {
         self.process.control.set_running(true);
         let result = catch_unwind(AssertUnwindSafe(|| program.as_mut().poll(cx)));
         self.process.control.set_running(false);
+        container.note_left();
         let used = cpu::thread_time().saturating_sub(before);
         self.process.charge(used);
         container.cpu.charge(used);

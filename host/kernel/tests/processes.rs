@@ -397,6 +397,32 @@ async fn the_process_that_crosses_the_memory_limit_is_killed() {
     assert_eq!(*world.events.lock().unwrap(), [ContainerEvent::OutOfMemory { pid: 2 }]);
 }
 
+#[tokio::test]
+async fn a_handed_over_state_is_the_child_s_memory() {
+    let world = World::with(Limits { memory: Some(10 << 20), ..Limits::default() });
+    world.program("idle", forever);
+    world.file("/bin/text", b"no program", 0o755);
+    world
+        .main(|process| async move {
+            let container = process.container();
+            let mut large = request("idle");
+            large.handover = vec![0; 6 << 20];
+            let child = process.spawn(large.clone()).await.unwrap();
+            assert!(container.stats().memory > 5 << 20);
+            assert_eq!(process.spawn(large.clone()).await, Err(Errno::NOMEM));
+            process.kill(Target::Process(child), Some(Signal::KILL)).unwrap();
+            process.wait(Selector::Any, true, false).await.unwrap();
+            assert_eq!(container.stats().memory, 0);
+            large.program = ProgramName::Path(b"/bin/text".to_vec());
+            assert_eq!(process.spawn(large.clone()).await, Err(Errno::NOEXEC));
+            assert_eq!(container.stats().memory, 0);
+            large.handover = vec![0; 17 << 20];
+            assert_eq!(process.spawn(large).await, Err(Errno::TOOBIG));
+            0
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_idle_processes_come_and_go_without_a_trace() {
     let world = World::new();

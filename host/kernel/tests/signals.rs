@@ -420,6 +420,7 @@ async fn a_paused_container_stands_still_and_can_be_killed() {
     let exec = world.start("counter").await;
     settle().await;
     world.container.pause();
+    world.container.frozen().await;
     assert!(stands(&count).await && world.container.is_paused());
     assert_eq!(world.container.processes()[0].state, coracle_kernel::ProcessState::Frozen);
     world.container.unpause();

@@ -40,6 +40,14 @@ impl Process {
     }
 }
 
+/// One that was never started gives back what was booked for it.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let held = self.memory().used();
+        self.memory().release(held);
+    }
+}
+
 /// What is left to do after a process has left the living, without the table's lock.
 #[derive(Default)]
 struct Aftermath {

@@ -22,6 +22,8 @@ use crate::{Container, Errno, ExitStatus, OpenFile, Result, Signal, SignalSet};
 /// One running program. The kernel polls it when the process may run; dropping it ends the program.
 pub type Program = Pin<Box<dyn Future<Output = ExitStatus> + Send>>;
 
+/// Bytes of arguments, environment and handover that are not booked as the process's memory.
+const UNBOOKED: usize = 64 << 10;
 /// The most bytes `handover` may have.
 const HANDOVER_MAX: usize = 16 << 20;
 /// The most bytes arguments and environment may have together (Linux: a quarter of the stack limit).
@@ -281,6 +283,7 @@ pub(crate) async fn start(
     let birth = Birth::begin(container, parent, &request)?;
     let found = find(container, parent, &request, &birth.directory, &birth.caller)?;
     let process = birth.process(parent, &request, found.arguments, found.image.clone());
+    Birth::book(&process, &request)?;
     let program = load(container, found.image, &process).await?;
     birth.finish(process, parent, request, program)
 }
@@ -352,6 +355,15 @@ impl Birth {
         process
     }
 
+    /// Books the larger texts a process is started with, which the host holds for it. `ENOMEM`.
+    fn book(process: &Process, request: &SpawnRequest) -> Result<(), SpawnError> {
+        let size = text_size(request).saturating_add(request.handover.len());
+        match size.checked_sub(UNBOOKED) {
+            Some(size) => process.memory().grow(size as u64).map_err(|_| SpawnError::Errno(Errno::NOMEM)),
+            None => Ok(()),
+        }
+    }
+
     fn finish(
         self,
         process: Arc<Process>,
@@ -377,9 +389,13 @@ impl Birth {
     }
 }
 
+/// Bytes of arguments and environment as Linux counts them: each with its zero byte and pointer.
+fn text_size(request: &SpawnRequest) -> usize {
+    request.arguments.iter().chain(&request.environment).map(|text| text.len() + 9).sum()
+}
+
 fn check_sizes(request: &SpawnRequest) -> Result<(), Errno> {
-    let size: usize = request.arguments.iter().chain(&request.environment).map(|text| text.len() + 9).sum();
-    if size > ARGUMENTS_MAX || request.handover.len() > HANDOVER_MAX {
+    if text_size(request) > ARGUMENTS_MAX || request.handover.len() > HANDOVER_MAX {
         return Err(Errno::TOOBIG);
     }
     Ok(())
