@@ -8,6 +8,7 @@ pub mod container;
 pub mod decompress;
 pub mod detach;
 pub mod driver;
+pub mod build;
 pub mod error;
 pub mod events;
 pub mod exec;

@@ -1,0 +1,4 @@
+//! Building images from a Dockerfile.
+
+pub mod dockerfile;
+pub mod ignore;
