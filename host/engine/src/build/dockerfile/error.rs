@@ -12,7 +12,7 @@ pub enum DockerfileError {
     #[error("no build stage in current context")]
     NoStage,
     /// A here-document without its end.
-    #[error("unterminated heredoc")]
+    #[error("failed to parse Dockerfile: unterminated heredoc")]
     UnterminatedHeredoc,
     /// Any other fault, as a sentence.
     #[error("{0}")]

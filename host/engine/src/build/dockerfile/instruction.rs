@@ -165,9 +165,39 @@ pub fn parse(line: &LogicalLine, escape: char) -> Outcome<Instruction> {
             Instruction::Volume(at_least_one(&name, volumes)?)
         }
         "WORKDIR" => Instruction::Workdir(exactly_one(&name, rest)?),
-        _ => return Err(fault(format!("unknown instruction: {word}"))),
+        _ => return Err(fault(format!("unknown instruction: {word}{}", suggestion(&name)))),
     };
     Ok(parsed)
+}
+
+const NAMES: [&str; 18] = [
+    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD",
+    "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+];
+
+/// ` (did you mean FROM?)` where a name is at most two edits away.
+fn suggestion(word: &str) -> String {
+    let near = NAMES.iter().map(|name| (edits(word, name), name)).filter(|(edits, _)| *edits < 3).min();
+    near.map(|(_, name)| format!(" (did you mean {name}?)")).unwrap_or_default()
+}
+
+/// The Levenshtein distance.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (index, left) in a.bytes().enumerate() {
+        let mut diagonal = index;
+        let mut previous = index + 1;
+        for (cell, right) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let substituted = diagonal + usize::from(left != right);
+            diagonal = *cell;
+            previous = substituted.min(previous + 1).min(*cell + 1);
+            *cell = previous;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn fault(text: String) -> DockerfileError {
@@ -235,7 +265,7 @@ fn from(rest: &str) -> Outcome<Instruction> {
             }
             Ok(Instruction::From { base: (*base).to_owned(), name: Some(name), platform })
         }
-        _ => Err(fault("FROM requires either one argument, or three: FROM <source> [AS <name>]".to_owned())),
+        _ => Err(fault("FROM requires either one or three arguments".to_owned())),
     }
 }
 

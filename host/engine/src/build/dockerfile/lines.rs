@@ -64,7 +64,7 @@ pub fn logical_lines(text: &str) -> Result<(char, Vec<LogicalLine>), DockerfileE
                 let strip = heredoc.strip_tabs;
                 loop {
                     let Some((_, body)) = physical.next() else {
-                        return Err(DockerfileError::UnterminatedHeredoc.at(line.number));
+                        return Err(DockerfileError::UnterminatedHeredoc);
                     };
                     let body = if strip { body.trim_start_matches('\t') } else { body };
                     if body == heredoc.name {

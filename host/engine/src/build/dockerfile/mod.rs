@@ -68,7 +68,7 @@ impl Dockerfile {
                     file.stages.push(Stage { base, name, platform, original: line.text, steps: Vec::new() });
                 }
                 (Instruction::Arg(arguments), None) => file.global_arguments.extend(arguments),
-                (_, None) => return Err(DockerfileError::NoStage.at(line.number)),
+                (_, None) => return Err(DockerfileError::NoStage),
                 (instruction, Some(stage)) => {
                     stage.steps.push(Step { line: line.number, original: line.text, instruction });
                 }
@@ -224,11 +224,11 @@ mod tests {
     #[test]
     fn errors_are_worded_as_docker_words_them() {
         assert_eq!(failure(""), "file with no instructions");
-        assert_eq!(failure("FROM a\nFOO bar\n"), "dockerfile parse error on line 2: unknown instruction: FOO");
-        assert_eq!(failure("RUN x\n"), "dockerfile parse error on line 1: no build stage in current context");
+        assert_eq!(failure("FROM a\nFOO bar\n"), "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)");
+        assert_eq!(failure("RUN x\n"), "no build stage in current context");
         assert_eq!(
             failure("FROM a b\n"),
-            "dockerfile parse error on line 1: FROM requires either one argument, or three: FROM <source> [AS <name>]"
+            "dockerfile parse error on line 1: FROM requires either one or three arguments"
         );
         assert_eq!(
             failure("FROM a\nCOPY x\n"),
@@ -236,6 +236,6 @@ mod tests {
         );
         assert_eq!(failure("FROM a\nUSER\n"), "dockerfile parse error on line 2: USER requires exactly one argument");
         assert_eq!(failure("FROM a\nCOPY --bad=1 x y\n"), "dockerfile parse error on line 2: unknown flag: --bad");
-        assert_eq!(failure("FROM a\nRUN <<EOF\nx\n"), "dockerfile parse error on line 2: unterminated heredoc");
+        assert_eq!(failure("FROM a\nRUN <<EOF\nx\n"), "failed to parse Dockerfile: unterminated heredoc");
     }
 }
