@@ -82,14 +82,12 @@ async fn serve(options: &Serve) -> Result<()> {
         synthetic: options.synthetic || environment_flag("SOCKERLESS_SYNTHETIC"),
         images: match options.images {
             Images::Registry => ImageSource::Registry,
-            Images::Synthetic => ImageSource::Synthetic,
+            Images::Synthetic => {
+                ImageSource::Synthetic { fetch_config: environment_flag("SOCKERLESS_FETCH_IMAGE_CONFIG") }
+            }
         },
         registry_mirrors: options.registry_mirror.clone(),
         insecure_registries: options.insecure_registry.clone(),
-        socket: addresses.iter().find_map(|address| match address {
-            Address::Unix(path) => Some(path.clone()),
-            Address::Tcp(_) => None,
-        }),
     })
     .await
     .context("cannot start the engine")?;
