@@ -198,19 +198,12 @@ pub enum FabricError {
     },
     /// `--ip` on a network whose subnet nobody chose.
     #[error(
-        "invalid config for network {0}: invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks with user configured subnets"
+        "invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks with user configured subnets"
     )]
-    StaticOnAutomatic(String),
+    StaticOnAutomatic,
     /// `--ip` outside every subnet.
-    #[error(
-        "invalid config for network {network}: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {address}"
-    )]
-    StaticOutside {
-        /// The network's name.
-        network: String,
-        /// The address asked for.
-        address: IpAddr,
-    },
+    #[error("invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {0}")]
+    StaticOutside(IpAddr),
     /// Connecting a container twice.
     #[error("endpoint with name {container} already exists in network {network}")]
     EndpointExists {
@@ -230,6 +223,9 @@ pub enum FabricError {
     /// A running container cannot join the host's network.
     #[error("cannot connect container to host network - container must be created in host network mode")]
     HostOnRunning,
+    /// `none` goes with no other network.
+    #[error("container cannot be connected to multiple networks with one of the networks in private (none) mode")]
+    NullWithOthers,
     /// A stack in host mode has no other networks.
     #[error(
         "container sharing network namespace with another container or host cannot be connected to any other network"
@@ -268,28 +264,29 @@ pub enum FabricError {
 }
 
 impl FabricError {
-    /// The class that decides the HTTP status.
+    /// The class that decides the HTTP status, as dockerd 28.5 was seen to answer.
     pub fn kind(&self) -> FabricErrorKind {
         use FabricErrorKind as K;
         match self {
-            Self::NetworkExists(_) | Self::DuplicateId(_) => K::Conflict,
+            Self::NetworkExists(_) | Self::DuplicateId(_) | Self::StackClosed(_) => K::Conflict,
             Self::NetworkNotFound(_) => K::NotFound,
             Self::ActiveEndpoints { .. }
             | Self::SingleInstance(_)
             | Self::PoolOverlap
             | Self::PoolsExhausted
-            | Self::GatewayInUse(_)
-            | Self::AuxiliaryInUse { .. }
+            | Self::MultipleSubnets
             | Self::AddressInUse
-            | Self::EndpointExists { .. }
-            | Self::NotConnected { .. }
+            | Self::EndpointExists { .. } => K::Forbidden,
+            Self::NoFamily
+            | Self::InvalidConfig(_)
+            | Self::StaticOnAutomatic
+            | Self::StaticOutside(_)
+            | Self::NullWithOthers
             | Self::SharedNamespace
-            | Self::HostOnRunning => K::Forbidden,
-            Self::NoFamily | Self::InvalidConfig(_) | Self::StaticOnAutomatic(_) | Self::StaticOutside { .. } => {
-                K::InvalidParameter
-            }
-            Self::StackClosed(_) => K::Conflict,
-            Self::MultipleSubnets
+            | Self::HostOnRunning => K::InvalidParameter,
+            Self::GatewayInUse(_)
+            | Self::AuxiliaryInUse { .. }
+            | Self::NotConnected { .. }
             | Self::AddressesExhausted { .. }
             | Self::PortAllocated { .. }
             | Self::HostBind { .. }

@@ -293,10 +293,7 @@ impl Network {
         spec: &EndpointSpec,
         build: impl FnOnce(Allotted) -> Arc<Endpoint>,
     ) -> Result<Arc<Endpoint>, FabricError> {
-        let wanted = spec.ipv4.map(IpAddr::from).into_iter().chain(spec.ipv6.map(IpAddr::from));
-        for address in wanted {
-            self.check_chosen(address)?;
-        }
+        self.validate(spec)?;
         let mut state = self.state.lock();
         let state = &mut *state;
         if state.removed {
@@ -323,12 +320,19 @@ impl Network {
         Ok(endpoint)
     }
 
+    /// Whether the addresses chosen in `spec` may be: what dockerd checks already when the
+    /// container is created, with `invalid config for network NAME: ` before the sentence.
+    pub fn validate(&self, spec: &EndpointSpec) -> Result<(), FabricError> {
+        let chosen = spec.ipv4.map(IpAddr::from).into_iter().chain(spec.ipv6.map(IpAddr::from));
+        chosen.into_iter().try_for_each(|address| self.check_chosen(address))
+    }
+
     fn check_chosen(&self, address: IpAddr) -> Result<(), FabricError> {
         if self.spec.default_bridge || !self.families.iter().any(|family| family.chosen) {
-            return Err(FabricError::StaticOnAutomatic(self.spec.name.clone()));
+            return Err(FabricError::StaticOnAutomatic);
         }
         if !self.families.iter().any(|family| family.chosen && family.subnet.contains(&address)) {
-            return Err(FabricError::StaticOutside { network: self.spec.name.clone(), address });
+            return Err(FabricError::StaticOutside(address));
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ fn linked(a: &Endpoint, b: &Endpoint) -> bool {
         from.spec
             .links
             .iter()
-            .any(|(target, _)| *target == name || (!target.is_empty() && id.starts_with(target.as_str())))
+            .any(|(target, _)| *target == name || (target.len() >= 12 && id.starts_with(target.as_str())))
     };
     names(a, b) || names(b, a)
 }

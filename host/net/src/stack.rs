@@ -165,6 +165,10 @@ impl Stack {
                 network: network.name().to_owned(),
             });
         }
+        let null = |network: &Network| network.spec().driver == Driver::Null;
+        if !state.endpoints.is_empty() && (null(network) || state.endpoints.iter().any(|other| null(&other.network))) {
+            return Err(FabricError::NullWithOthers);
+        }
         let interface = if network.spec().driver == Driver::Bridge { state.free_interface() } else { "lo".to_owned() };
         let names = Endpoint::names_for(&spec, network, &state.name, self);
         let endpoint = network.join(&spec, |allotted| {

@@ -57,7 +57,7 @@ fn mount(
         read_only: false,
         options: options.into(),
     };
-    namespace.mount(target, fs, options)
+    namespace.mount_under(target, fs, options)
 }
 
 /// Makes the standard files: those of the process, and the engine's ends.

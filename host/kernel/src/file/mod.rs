@@ -202,6 +202,9 @@ impl OpenFile {
     /// something, unless non-blocking (`EAGAIN`); a queued signal ends the wait with `EINTR`.
     pub async fn read(&self, process: Option<&Process>, max: usize) -> Result<Bytes> {
         self.may_read()?;
+        if let Some(process) = process {
+            process.settle().await;
+        }
         let max = max.min(READ_MAX);
         if let (Object::Terminal(terminal), Some(process)) = (&self.object, process) {
             return self.read_terminal(process, terminal, max).await;
@@ -281,6 +284,9 @@ impl OpenFile {
     /// takes all unless a signal comes in between. Without readers SIGPIPE is raised first, then `EPIPE`.
     pub async fn write(&self, process: Option<&Process>, data: Bytes) -> Result<usize> {
         self.may_write()?;
+        if let Some(process) = process {
+            process.settle().await;
+        }
         if let (Object::Terminal(terminal), Some(process)) = (&self.object, process)
             && terminal.stops_background_output()
         {

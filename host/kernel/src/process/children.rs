@@ -8,6 +8,7 @@ impl Process {
     /// waitpid(): the next change of a child; `None` when `block` is false and there is none. `ECHILD` without such a
     /// child, `EINTR` on a queued signal. Stops and continuations are told only with `untraced`.
     pub async fn wait(&self, selector: Selector, block: bool, untraced: bool) -> Result<Option<ChildChange>> {
+        self.settle().await;
         crate::wait::until(Some(self), &self.children_changed, || match self.next_change(selector, untraced) {
             Ok(None) if block => None,
             answer => Some(answer),

@@ -118,8 +118,8 @@ impl Process {
         self.end(ExitStatus::Signaled(signal));
     }
 
-    /// Lets a signal that a call has just raised act on the caller, as on return from a system call: never returns
-    /// for a process that has been ended, and only after SIGCONT for one that has been stopped.
+    /// Lets a signal that has arrived act on the caller, as on return from a system call: never returns for a process
+    /// that has been ended, and only after SIGCONT for one that has been stopped. Every blocking call begins with it.
     pub async fn settle(&self) {
         if self.control.is_ended() {
             self.control.wake();

@@ -21,6 +21,7 @@ pub struct OpenFlags {
 impl Process {
     /// open(), relative to the working directory. Opening a fifo waits for its other side unless non-blocking.
     pub async fn open(&self, path: &[u8], options: OpenOptions, flags: OpenFlags) -> Result<Descriptor> {
+        self.settle().await;
         let opened = self.container.namespace().open(&self.working_directory(), path, &options, &self.caller())?;
         let file = self.describe(opened, options, flags).await?;
         self.adopt(file)

@@ -208,6 +208,7 @@ pub(crate) struct Replacement {
 impl Process {
     /// Starts a child and answers its pid.
     pub async fn spawn(self: &Arc<Self>, request: SpawnRequest) -> Result<u32, Errno> {
+        self.settle().await;
         let container = self.container.clone();
         let child = start(&container, Some(self), request).await.map_err(|error| error.errno())?;
         Ok(child.pid())
@@ -216,6 +217,7 @@ impl Process {
     /// Replaces the program of this process: pid, parent, group and children stay. Answers only on failure; on
     /// success the future that called it is dropped at its next yield.
     pub async fn exec(self: &Arc<Self>, request: SpawnRequest) -> Errno {
+        self.settle().await;
         match self.prepare_exec(request).await {
             Ok(replacement) => {
                 self.control.replace(replacement);

@@ -60,7 +60,14 @@ impl Stack {
     /// Addresses of a normalised name, if the stack or its networks know it. Known without
     /// addresses is an empty list.
     pub(crate) fn local_name(&self, name: &str) -> Option<Vec<IpAddr>> {
-        self.hosts_name(name).or_else(|| self.network_name(name)).or_else(|| self.docker_name(name))
+        let found = self.hosts_name(name).or_else(|| self.network_name(name)).or_else(|| self.docker_name(name));
+        if self.options.policy.depends_on_names()
+            && let Some(found) = &found
+        {
+            // The host is outside, and a rule may name it.
+            self.names.grant(name, found);
+        }
+        found
     }
 
     /// As `/etc/hosts` has it.

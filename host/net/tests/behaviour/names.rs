@@ -259,3 +259,43 @@ async fn what_the_fabric_does_not_know_goes_to_the_configured_server() {
     assert_eq!(refused.metadata.response_code, ResponseCode::Refused);
     server.abort();
 }
+
+#[tokio::test]
+async fn a_rule_may_name_the_host() {
+    let fabric = fabric();
+    let network = bridge(&fabric, "net");
+    let policy = coracle_net::OutboundPolicy::Only(vec!["host.docker.internal:80".parse().unwrap()]);
+    let a = fabric.stack(StackOptions { policy, ..options("a") });
+    a.connect(&network, endpoint("a", &[])).unwrap();
+    let outcome = async || socket(&a).connect(at("172.17.0.1:80")).await.err();
+    assert_eq!(outcome().await, Some(ErrorCode::AccessDenied));
+    assert_eq!(addresses(&a, "host.docker.internal").await, ["172.17.0.1"]);
+    assert_ne!(outcome().await, Some(ErrorCode::AccessDenied));
+}
+
+#[tokio::test]
+async fn nothing_sent_to_the_name_server_hurts_it() {
+    let fabric = fabric();
+    let mut spec = NetworkSpec::bridge(id("inside"), "inside");
+    spec.internal = true;
+    let network = fabric.create_network(spec).unwrap();
+    let a = container(&fabric, "a", &network);
+    let socket = udp(&a, "0.0.0.0:0");
+    let good = question("a.", RecordType::A);
+    for cut in 0..good.len() {
+        let mut broken = good[..cut].to_vec();
+        for byte in [0, 0xc0, 0xff] {
+            broken.push(byte);
+            let data = broken.clone().into();
+            let datagram = coracle_net::OutgoingDatagram { data, destination: Some(at("127.0.0.11:53")) };
+            socket.sender.send(vec![datagram]).unwrap();
+        }
+    }
+    let client = super::socket(&a);
+    let (reader, writer) = client.connect(at("127.0.0.11:53")).await.unwrap();
+    writer.write_all(vec![0xff; 70_000].into()).await.unwrap();
+    client.shutdown(Shutdown::Send).unwrap();
+    let _ = reader.read(1).await;
+    let fresh = udp(&a, "0.0.0.0:0");
+    assert_eq!(ask(&fresh, good).await.answers.len(), 1);
+}

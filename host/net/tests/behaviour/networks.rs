@@ -79,11 +79,11 @@ async fn chosen_addresses_need_a_chosen_subnet() {
     let want = |ip: &str| EndpointSpec { ipv4: Some(ip.parse().unwrap()), ..endpoint("a", &[]) };
     assert_eq!(
         a.connect(&automatic, want("172.17.0.9")).unwrap_err().to_string(),
-        "invalid config for network automatic: invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks with user configured subnets"
+        "invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks with user configured subnets"
     );
     assert_eq!(
         a.connect(&chosen, want("10.0.0.5")).unwrap_err().to_string(),
-        "invalid config for network chosen: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.0.0.5"
+        "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.0.0.5"
     );
     assert_eq!(a.connect(&chosen, want("10.40.0.1")).unwrap_err().to_string(), "Address already in use");
     let endpoint = a.connect(&chosen, want("10.40.7.7")).unwrap();
@@ -136,6 +136,10 @@ async fn host_and_null_networks_take_no_addresses() {
     let a = fabric.stack(options("a"));
     assert_eq!(a.connect(&none, endpoint("a", &[])).unwrap().ipv4(), None);
     assert_eq!(a.interfaces().len(), 1);
+    assert_eq!(
+        a.connect(&net, endpoint("a", &[])).unwrap_err().to_string(),
+        "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+    );
     assert_eq!(
         a.connect(&host, endpoint("a", &[])).unwrap_err().to_string(),
         "cannot connect container to host network - container must be created in host network mode"

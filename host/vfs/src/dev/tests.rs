@@ -48,3 +48,28 @@ fn a_terminal_can_be_given_to_somebody() {
     let attributes = ns.stat(&ns.root(), b"/dev/pts/0", true, &caller).unwrap();
     assert_eq!((attributes.uid, attributes.gid, attributes.mode), (1000, 5, 0o620));
 }
+
+#[test]
+fn what_users_mounted_below_dev_stays_visible() {
+    let ns = namespace();
+    let (root, caller) = (ns.root(), Caller::root());
+    for path in [&b"/dev"[..], b"/dev/shm", b"/dev/deep", b"/dev/deep/er"] {
+        ns.mkdir(&root, path, 0o755, &caller).unwrap();
+    }
+    let mine = |name: &[u8]| {
+        let fs = Tmpfs::new(Some(1 << 20), 0o700).unwrap();
+        let new = NewNode { kind: NewKind::Regular, mode: 0o644, uid: 0, gid: 0 };
+        fs.root().create(Name::new(name).unwrap(), &new).unwrap();
+        fs
+    };
+    ns.mount(b"/dev/shm", mine(b"shared"), options(MountKind::Tmpfs, false)).unwrap();
+    ns.mount(b"/dev/deep/er", mine(b"deep"), options(MountKind::Volume, true)).unwrap();
+    let dev = DevFs::new(Arc::new(Vec::new), 1 << 20).unwrap();
+    ns.mount_under(b"/dev", dev, options(MountKind::Dev, false)).unwrap();
+    for path in [&b"/dev/shm/shared"[..], b"/dev/deep/er/deep", b"/dev/null", b"/dev/pts"] {
+        assert!(ns.stat(&root, path, true, &caller).is_ok(), "{}", String::from_utf8_lossy(path));
+    }
+    assert_eq!(ns.mkdir(&root, b"/dev/deep/er/x", 0o755, &caller).err(), Some(Errno::ROFS));
+    let targets: Vec<_> = ns.mounts().into_iter().map(|mount| String::from_utf8(mount.target).unwrap()).collect();
+    assert_eq!(targets, ["/", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm", "/dev/shm", "/dev/deep/er"]);
+}

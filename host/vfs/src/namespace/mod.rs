@@ -22,7 +22,8 @@ pub(crate) use attributes::{check_size, check_times, mode_change, owner_change, 
 pub(crate) use xattr::{check_value, check_xattr};
 
 use crate::{
-    Attributes, Caller, DirEntry, Directory, Errno, Filesystem, Permissions, Result, WatchHub, WatchMask, Watcher,
+    Attributes, Caller, DirEntry, Directory, Errno, FileKind, Filesystem, Node, Permissions, Result, WatchHub,
+    WatchMask, Watcher,
 };
 use dentry::Kept;
 use mount::MountTable;
@@ -58,6 +59,31 @@ impl Namespace {
         self.mount_one(target, &fs, options)?;
         for (below, fs, options) in fs.beneath() {
             self.mount_one(&[target, b"/", below.as_bytes()].concat(), &fs, options)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Namespace::mount`], for the file systems that every container gets (`/dev`, `/proc`, `/sys`): what is
+    /// mounted below `target` already stays visible, as if it had been mounted afterwards, at places that are made in
+    /// `fs` if they are missing. For a namespace that nothing runs in yet: positions in what is moved end.
+    pub fn mount_under(&self, target: &[u8], fs: Arc<dyn Filesystem>, options: MountOptions) -> Result<()> {
+        let caller = Caller::root();
+        let target = self.real_path(&self.root(), target, &caller)?;
+        let moved = {
+            let mut table = self.inner.table.write();
+            let (rest, moved) = table.split_below(&target);
+            *table = Arc::new(rest);
+            moved
+        };
+        self.mount(&target, fs, options)?;
+        for mount in moved {
+            let Some(point) = &mount.point else { continue };
+            let (path, node) = (point.path(), mount.root.node().clone());
+            let place = Place { node };
+            // What cannot be made is found missing by the mount itself.
+            let _ = place.make(self, &path, &caller);
+            let fs: Arc<dyn Filesystem> = Arc::new(place);
+            self.mount_one(&path, &fs, mount.options.clone())?;
         }
         Ok(())
     }
@@ -170,6 +196,36 @@ impl Namespace {
     /// Tells watchers of `at` and of the directory it lies in.
     fn tell(&self, at: &Location, event: WatchMask) {
         tell(&self.inner.watches, at, event);
+    }
+}
+
+/// What was mounted somewhere, to be mounted again.
+struct Place {
+    node: Arc<dyn Node>,
+}
+
+impl Filesystem for Place {
+    fn root(&self) -> Arc<dyn Node> {
+        self.node.clone()
+    }
+}
+
+impl Place {
+    /// Makes a mount point for it, with the directories above.
+    fn make(&self, namespace: &Namespace, path: &[u8], caller: &Caller) -> Result<()> {
+        let root = namespace.root();
+        let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        for (end, _) in slashes {
+            match namespace.mkdir(&root, path.get(..end).unwrap_or_default(), 0o755, caller) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.node.kind().is_directory() {
+            namespace.mkdir(&root, path, 0o755, caller)
+        } else {
+            namespace.mknod(&root, path, FileKind::Regular, 0o644, 0, caller)
+        }
     }
 }
 

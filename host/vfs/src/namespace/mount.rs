@@ -136,7 +136,7 @@ impl MountTable {
     /// A table with one more mount over `point`.
     pub(crate) fn with(&self, point: Location, fs: &Arc<dyn Filesystem>, options: MountOptions) -> Result<Self> {
         let mut table = self.clone();
-        let id = self.mounts.len() as u64 + 1;
+        let id = self.mounts.iter().map(|mount| mount.id).max().unwrap_or(0) + 1;
         let mount = Mount::new(id, Some(point.clone()), fs, options);
         if mount.root.node().kind().is_directory() != point.kind().is_directory() {
             return Err(Errno::NOTDIR);
@@ -153,6 +153,22 @@ impl MountTable {
         table.mounts.push(mount);
         table.root = table.uncovered(table.root.clone());
         Ok(table)
+    }
+
+    /// A table without the mounts whose mount points lie below `target`, and those mounts, in mount order.
+    pub(crate) fn split_below(&self, target: &[u8]) -> (Self, Vec<Arc<Mount>>) {
+        let below = |mount: &Arc<Mount>| {
+            let path = mount.point.as_ref().map(Location::path).unwrap_or_default();
+            path.strip_prefix(target).is_some_and(|rest| rest.first() == Some(&b'/'))
+        };
+        let mut table = self.clone();
+        let taken: Vec<_> = self.mounts.iter().filter(|mount| below(mount)).cloned().collect();
+        let gone = |mount: &Arc<Mount>| taken.iter().any(|taken| taken.id == mount.id);
+        table.mounts.retain(|mount| !gone(mount));
+        table.points.values_mut().for_each(|points| points.retain(|(_, mount)| !gone(mount)));
+        table.points.retain(|_, points| !points.is_empty());
+        table.covers.retain(|_, mount| !gone(mount));
+        (table, taken)
     }
 
     /// The root directory that users see.

@@ -500,3 +500,82 @@ fn extended_attributes_follow_their_name_spaces() {
     assert_eq!(get(&bob, b"trusted.b").err(), Some(Errno::NODATA));
     assert_eq!(bob.ns.list_xattrs(&bob.at, b"f", true, &bob.caller).unwrap(), [b"user.a"]);
 }
+
+/// A small generator, so that every run does the same.
+struct Steps(u64);
+
+impl Steps {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    fn path(&mut self) -> String {
+        (0..=self.next(3)).map(|_| ["/a", "/b", "/c"][self.next(3) as usize]).collect()
+    }
+}
+
+#[test]
+fn many_threads_at_once_neither_lock_up_nor_lose_anything() {
+    let balance = Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let account = balance.clone();
+    let charge: crate::tmpfs::Charge = Arc::new(move |bytes| {
+        account.fetch_add(bytes, std::sync::atomic::Ordering::SeqCst);
+        true
+    });
+    let options_ = crate::tmpfs::TmpfsOptions { mode: 0o755, charge: Some(charge), ..Default::default() };
+    let fs = crate::tmpfs::Tmpfs::with_options(options_).unwrap();
+    let ns = Namespace::new(fs, options(MountKind::Tmpfs, false), WatchHub::new());
+    let watcher = ns.watcher();
+    watcher.add(&ns, &ns.root(), b"/", WatchMask::ALL, &Caller::root()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let sh = Shell::over(ns.clone());
+            scope.spawn(move || {
+                let mut steps = Steps(thread);
+                let mut at = sh.at.clone();
+                for _ in 0..5_000 {
+                    let (one, other) = (steps.path(), steps.path());
+                    // Whatever the others did meanwhile, each call ends with success or an error of POSIX.
+                    let _ = match steps.next(9) {
+                        0 | 1 => sh.mkdir(&one),
+                        2 => sh.write(&one, "text"),
+                        3 => sh.unlink(&one),
+                        4 => sh.rmdir(&one),
+                        5 => sh.rename(&one, &other),
+                        6 => sh.rename_with(&one, &other, RenameFlags::EXCHANGE),
+                        7 => sh.hard_link(&one, &other),
+                        _ => sh.ns.directory(&at, one.trim_start_matches('/').as_bytes(), &sh.caller).map(|found| {
+                            assert!(found.path().starts_with(b"/"));
+                            at = found;
+                        }),
+                    };
+                    if steps.next(8) == 0 {
+                        at = sh.at.clone();
+                    }
+                }
+            });
+        }
+    });
+    // Every link count still is the number of names, and every byte comes back.
+    let mut links = std::collections::HashMap::new();
+    let mut pending = vec![String::new()];
+    while let Some(directory) = pending.pop() {
+        let sh = Shell::over(ns.clone());
+        let mut directories = 0;
+        for name in sh.list(&format!("{directory}/")) {
+            let path = format!("{directory}/{name}");
+            let attributes = sh.lstat(&path).unwrap();
+            if attributes.kind == FileKind::Directory {
+                directories += 1;
+                pending.push(path);
+            } else {
+                links.entry(attributes.ino).or_insert((0, attributes.nlink)).0 += 1;
+            }
+        }
+        assert_eq!(sh.stat(&format!("{directory}/")).unwrap().nlink, directories + 2);
+    }
+    assert!(links.values().all(|(found, told)| found == told));
+    drop((watcher, ns));
+    assert_eq!(balance.load(std::sync::atomic::Ordering::SeqCst), 0);
+}

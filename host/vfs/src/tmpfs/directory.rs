@@ -180,6 +180,15 @@ impl Inode {
     }
 
     pub(super) fn rename_to(&self, name: &Name, to: &Self, to_name: &Name, flags: RenameFlags) -> Result<()> {
+        loop {
+            if let Some(done) = self.try_rename(name, to, to_name, flags).transpose() {
+                return done;
+            }
+        }
+    }
+
+    /// `None` if one of the names changed meanwhile.
+    fn try_rename(&self, name: &Name, to: &Self, to_name: &Name, flags: RenameFlags) -> Result<Option<()>> {
         if !Arc::ptr_eq(&self.store, &to.store) {
             return Err(Errno::XDEV);
         }
@@ -196,7 +205,7 @@ impl Inode {
             None if exchange => return Err(Errno::NOENT),
             None => {}
             Some(_) if flags.contains(RenameFlags::NO_REPLACE) => return Err(Errno::EXIST),
-            Some(replaced) if replaced.ino == moved.ino => return Ok(()),
+            Some(replaced) if replaced.ino == moved.ino => return Ok(Some(())),
             Some(replaced) if exchange && replaced.kind.is_directory() && replaced.is_above(self) => {
                 return Err(Errno::INVAL);
             }
@@ -225,9 +234,7 @@ impl Inode {
             return Err(Errno::NOENT);
         }
         if !still(locked.from(), name, Some(&moved)) || !still(locked.to(), to_name, replaced.as_ref()) {
-            drop(locked);
-            drop(_renaming);
-            return self.rename_to(name, to, to_name, flags);
+            return Ok(None);
         }
         if let Some(replaced) = &replaced
             && !exchange
@@ -264,6 +271,6 @@ impl Inode {
         moved.meta.lock().ctime = Timestamp::now();
         self.meta.lock().touch();
         to.meta.lock().touch();
-        Ok(())
+        Ok(Some(()))
     }
 }
