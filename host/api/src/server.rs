@@ -33,7 +33,8 @@ pub async fn serve<L: Listener>(mut listener: L, engine: Arc<Engine>, shutdown: 
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(hyper_util::rt::TokioTimer::new())
-                .half_close(true)
+                // A client that closes its side has lost interest: its request is dropped, as in dockerd.
+                .half_close(false)
                 .title_case_headers(true)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades();

@@ -81,31 +81,28 @@ async fn serve(mut started: ExecStarted, framed: bool, reader: Reader, writer: W
     let copy = |stream: Stream, source: Option<Arc<coracle_engine::driver::File>>| {
         let writer = &writer;
         async move {
-            let Some(source) = source else { return true };
+            let Some(source) = source else { return };
+            // Once the client has gone the output is thrown away: the process must not notice.
+            let mut gone = false;
             while let Ok(data) = source.read(None, CHUNK).await {
                 if data.is_empty() {
                     break;
                 }
-                let data = if framed { frame(stream, &data) } else { data };
-                if writer.lock().await.write_all(&data).await.is_err() {
-                    return false;
+                if gone {
+                    continue;
                 }
+                let data = if framed { frame(stream, &data) } else { data };
+                gone = writer.lock().await.write_all(&data).await.is_err();
             }
-            true
         }
     };
     // The exit code is there to be inspected before the client sees the end.
-    let output = async {
-        let (out, err) = tokio::join!(copy(Stream::Stdout, stdout), copy(Stream::Stderr, stderr));
-        out && err
-    };
     let whole = async {
-        let (delivered, _) = tokio::join!(output, started.finished());
-        delivered
+        tokio::join!(copy(Stream::Stdout, stdout), copy(Stream::Stderr, stderr), started.finished());
     };
     let input = feed(reader, stdin, detach_keys);
     let detached = tokio::select! {
-        _ = whole => false,
+        () = whole => false,
         () = input => true,
     };
     let _ = writer.lock().await.shutdown().await;
