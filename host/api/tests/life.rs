@@ -183,7 +183,8 @@ async fn files_survive_stop_start_and_the_daemon() {
     daemon.start_container("runs").await;
     daemon.create("always", json!({"Cmd": ["sleep"], "HostConfig": {"RestartPolicy": {"Name": "always"}}})).await;
     daemon.start_container("always").await;
-    let directory = daemon.crash().await;
+    let directory = daemon.snapshot();
+    daemon.stop().await;
     let daemon = Daemon::over(directory, false).await;
     let shown = daemon.get("/containers/runs/json").await;
     assert_eq!((&shown["State"]["Status"], &shown["State"]["ExitCode"]), (&json!("exited"), &json!(137)));

@@ -108,6 +108,10 @@ pub struct Userland {
 pub struct Engine {
     pub(crate) data_root: PathBuf,
     pub(crate) synthetic: bool,
+    /// The database was made by this daemon: directories it does not know are
+    /// not leftovers of an earlier one but somebody's data.
+    pub(crate) fresh: bool,
+    _lock: std::fs::File,
     userland: watch::Sender<bool>,
     pub(crate) store: Store,
     pub(crate) events: Events,
@@ -124,6 +128,14 @@ pub struct Engine {
     server_header: String,
     tracker: TaskTracker,
     stop: CancellationToken,
+}
+
+/// One daemon per data root: the lock goes with the process, however it ends.
+fn lock(root: &std::path::Path) -> Result<std::fs::File> {
+    let file = std::fs::File::create(root.join("lock"))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| Error::System(format!("{} is in use by another daemon", root.display())))?;
+    Ok(file)
 }
 
 /// How many containers are in which state.
@@ -147,13 +159,14 @@ impl Engine {
         for directory in ["overlay", "containers", "volumes", "images"] {
             std::fs::create_dir_all(root.join(directory))?;
         }
+        let lock = lock(&root)?;
         let store = Store::open(&root.join("state.db"))?;
-        let daemon_id = match store.setting("id")? {
-            Some(id) => id,
+        let (daemon_id, fresh) = match store.setting("id")? {
+            Some(id) => (id, false),
             None => {
                 let id = id::generate();
                 store.put(store::Table::Setting, "id", &id)?;
-                id
+                (id, true)
             }
         };
         let open = |name: &str| Dir::open_ambient_dir(root.join(name), ambient_authority());
@@ -193,6 +206,8 @@ impl Engine {
             stop: CancellationToken::new(),
             data_root: root,
             synthetic: options.synthetic,
+            fresh,
+            _lock: lock,
             userland: watch::Sender::new(false),
         });
         engine.install_userland(options.userland);
@@ -210,7 +225,11 @@ impl Engine {
     fn install_userland(self: &Arc<Self>, userland: BoxFuture<'static, Result<Userland, String>>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            let installed = match userland.await {
+            let userland = tokio::select! {
+                userland = userland => userland,
+                () = engine.stopping() => Err("the daemon stops".to_owned()),
+            };
+            let installed = match userland {
                 Ok(userland) => {
                     let images = Arc::clone(&engine.images);
                     tokio::task::spawn_blocking(move || {
@@ -279,6 +298,10 @@ impl Engine {
             });
         }
         while stopping.join_next().await.is_some() {}
+        // Who attached to a container that does not run waits for nothing now.
+        for container in self.containers.all() {
+            container.streams.close();
+        }
         self.tracker.close();
         if tokio::time::timeout(std::time::Duration::from_secs(5), self.tracker.wait()).await.is_err() {
             tracing::warn!(tasks = self.tracker.len(), "left behind at shutdown");

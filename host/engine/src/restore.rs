@@ -29,7 +29,8 @@ impl Engine {
                 }
                 self.store.put_container_state(&id, &state)?;
             }
-            let options = LogOptions::parse(&spec.host.log_config, self.log_path(&id))?;
+            let mut options = LogOptions::parse(&spec.host.log_config, self.log_path(&id))?;
+            options.attach(&spec.host.log_config, &spec.config);
             let stopped = state.stopped_by_hand;
             let ever = !state.started_at.is_zero();
             let name = spec.name.clone();
@@ -51,8 +52,10 @@ impl Engine {
                 again.push(container);
             }
         }
-        self.sweep("overlay");
-        self.sweep("containers");
+        if !self.fresh {
+            self.sweep("overlay");
+            self.sweep("containers");
+        }
         for container in again {
             let engine = Arc::clone(self);
             self.spawn(async move {

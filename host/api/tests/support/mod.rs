@@ -98,7 +98,7 @@ async fn run(name: String, process: Arc<Process>) -> ExitStatus {
         }
         // Ends with 0 at a TERM.
         "polite" => {
-            let _ = process.set_disposition(Signal::TERM, coracle_kernel::Disposition::Caught);
+            let _ = process.set_disposition(Signal::TERM, coracle_kernel::Disposition::Queue);
             say(&process, 1, b"ready\n").await;
             loop {
                 process.signal_pending().await;
@@ -192,11 +192,19 @@ impl Daemon {
         self.directory
     }
 
-    /// As after `kill -9`: nothing is said to anybody, the state is what was stored.
-    pub async fn crash(self) -> Arc<tempfile::TempDir> {
-        self.shutdown.cancel();
-        self.server.abort();
-        self.directory
+    /// What `kill -9` would leave at this moment: a copy of the data, while this daemon lives on unaware.
+    pub fn snapshot(&self) -> Arc<tempfile::TempDir> {
+        let copy = tempfile::tempdir().unwrap();
+        for part in ["data", "programs"] {
+            let status = std::process::Command::new("cp")
+                .arg("-a")
+                .arg(self.directory.path().join(part))
+                .arg(copy.path())
+                .status()
+                .unwrap();
+            assert!(status.success());
+        }
+        Arc::new(copy)
     }
 
     pub async fn connect(&self) -> http1::SendRequest<Full<Bytes>> {

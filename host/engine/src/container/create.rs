@@ -115,7 +115,8 @@ impl Engine {
             }
             mounts.entry(point.destination.clone()).or_insert(point);
         }
-        let log_options = LogOptions::parse(&host.log_config, self.log_path(&id))?;
+        let mut log_options = LogOptions::parse(&host.log_config, self.log_path(&id))?;
+        log_options.attach(&host.log_config, &config);
 
         let name = self.reserve_name(&name, &id)?;
         // From here on a failure gives the name back and removes what was made.

@@ -32,7 +32,7 @@ impl Engine {
             "" | "0" => Signal::KILL,
             text => parse_signal(text).map_err(|error| error.context(&context))?,
         };
-        let container = self.containers.find(name)?;
+        let container = self.containers.find(name).map_err(|error| error.context(&context))?;
         if !container.with_state(|state| state.phase.is_running()) {
             return Err(Error::NotRunning(container.id.clone()).context(&context));
         }

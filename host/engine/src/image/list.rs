@@ -82,11 +82,7 @@ impl Engine {
             }
             let id = image.id.to_string();
             found.push(ImageSummary {
-                containers: if shared {
-                    i64::try_from(uses.iter().filter(|u| u.image == image.id).count()).unwrap_or(0)
-                } else {
-                    -1
-                },
+                containers: i64::try_from(uses.iter().filter(|u| u.image == image.id).count()).unwrap_or(0),
                 created: time.seconds(),
                 labels,
                 parent_id: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),

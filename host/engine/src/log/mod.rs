@@ -14,7 +14,7 @@ pub use reader::{LogQuery, LogReader, Tail};
 pub use writer::ContainerLog;
 
 use crate::error::{Error, Result};
-use crate::model::LogConfig;
+use crate::model::{Config, LogConfig};
 use crate::time::Time;
 
 /// Which of the two output streams.
@@ -137,6 +137,25 @@ impl LogOptions {
                 .or_else(|error| if options.max_files > 1 { Err(error) } else { Ok(options) });
         }
         Ok(options)
+    }
+
+    /// Takes over what `labels` and `env` say to attach to each line.
+    pub fn attach(&mut self, log: &LogConfig, config: &Config) {
+        let names = |option: &str| {
+            let value = log.config.as_ref().and_then(|options| options.get(option)).cloned().unwrap_or_default();
+            value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect::<Vec<_>>()
+        };
+        for name in names("labels") {
+            if let Some(value) = config.labels.as_ref().and_then(|labels| labels.get(&name)) {
+                self.attributes.insert(name, value.clone());
+            }
+        }
+        for name in names("env") {
+            let begin = format!("{name}=");
+            if let Some(value) = config.env.iter().flatten().find_map(|variable| variable.strip_prefix(&begin)) {
+                self.attributes.insert(name, value.to_owned());
+            }
+        }
     }
 }
 

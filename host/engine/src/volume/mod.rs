@@ -112,6 +112,9 @@ impl Engine {
         for record in self.store.all::<Record>(Table::Volume)? {
             records.insert(record.name.clone(), Arc::new(record));
         }
+        if self.fresh {
+            return Ok(());
+        }
         // Directories of volumes whose creation or removal was cut short.
         if let Ok(directories) = std::fs::read_dir(self.data_root.join("volumes")) {
             for directory in directories.flatten() {
