@@ -36,7 +36,13 @@ async fn requests_about_nothing() {
         (&post, "/containers/nope/wait", None, 404, "No such container: nope"),
         (&delete, "/containers/nope", None, 404, "No such container: nope"),
         (&post, "/containers/create", None, 400, "invalid JSON: got EOF while reading request body"),
-        (&post, "/containers/create", Some("xx"), 400, "invalid JSON: invalid character 'x' looking for beginning of value"),
+        (
+            &post,
+            "/containers/create",
+            Some("xx"),
+            400,
+            "invalid JSON: invalid character 'x' looking for beginning of value",
+        ),
         (&post, "/containers/create", Some("{"), 400, "invalid JSON: unexpected EOF"),
         (
             &post,
@@ -91,7 +97,13 @@ async fn requests_about_nothing() {
             "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax",
         ),
         (&get, "/containers/json?filters=%7B%22before%22%3A%5B%22x%22%5D%7D", None, 404, "No such container: x"),
-        (&get, "/containers/json?filters=%7B%22is-task%22%3A%5B%22x%22%5D%7D", None, 400, "invalid filter 'is-task=[x]'"),
+        (
+            &get,
+            "/containers/json?filters=%7B%22is-task%22%3A%5B%22x%22%5D%7D",
+            None,
+            400,
+            "invalid filter 'is-task=[x]'",
+        ),
         (&get, "/containers/json?limit=abc", None, 500, "strconv.Atoi: parsing \"abc\": invalid syntax"),
         (&get, "/networks/nope", None, 404, "network nope not found"),
         (&delete, "/networks/nope", None, 404, "network nope not found"),
@@ -128,14 +140,14 @@ async fn requests_about_nothing() {
         ),
         (&get, "/volumes/nope", None, 404, "get nope: no such volume"),
         (&delete, "/volumes/nope", None, 404, "get nope: no such volume"),
-        (&Method::PUT, "/volumes/v1", Some("{}"), 503, "volume update only valid for cluster volumes, but swarm is unavailable"),
         (
-            &get,
-            "/volumes?filters=%7B%22dangling%22%3A%5B%22bad%22%5D%7D",
-            None,
-            400,
-            "invalid filter 'dangling=[bad]'",
+            &Method::PUT,
+            "/volumes/v1",
+            Some("{}"),
+            503,
+            "volume update only valid for cluster volumes, but swarm is unavailable",
         ),
+        (&get, "/volumes?filters=%7B%22dangling%22%3A%5B%22bad%22%5D%7D", None, 400, "invalid filter 'dangling=[bad]'"),
         (
             &get,
             "/swarm",
@@ -167,7 +179,13 @@ async fn requests_about_a_container_that_does_not_run() {
     let not_running = format!("container {id} is not running");
     let kill = format!("cannot kill container: foo: container {id} is not running");
     let cases: &[(&Method, &str, Option<&str>, u16, &str)] = &[
-        (&post, "/containers/create?name=a", Some(r#"{"Cmd":["x"]}"#), 400, "Invalid container name (a), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+        (
+            &post,
+            "/containers/create?name=a",
+            Some(r#"{"Cmd":["x"]}"#),
+            400,
+            "Invalid container name (a), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+        ),
         (&post, "/containers/foo/wait?condition=bad", None, 400, "invalid condition: \"bad\""),
         (&post, "/containers/foo/pause", None, 409, &not_running),
         (&post, "/containers/foo/kill", None, 409, &kill),
@@ -178,7 +196,13 @@ async fn requests_about_a_container_that_does_not_run() {
         (&post, "/containers/foo/exec", Some(r#"{"Cmd":["true"]}"#), 409, &not_running),
         (&post, "/containers/foo/exec", Some("{}"), 400, "No exec command specified"),
         (&post, "/containers/foo/rename", None, 400, "Neither old nor new names may be empty"),
-        (&post, "/containers/foo/rename?name=foo", None, 400, "Renaming a container with the same name as its current name"),
+        (
+            &post,
+            "/containers/foo/rename?name=foo",
+            None,
+            400,
+            "Renaming a container with the same name as its current name",
+        ),
         (
             &post,
             "/containers/foo/rename?name=b@d",
@@ -191,7 +215,13 @@ async fn requests_about_a_container_that_does_not_run() {
         (&get, "/containers/foo/top", None, 409, &not_running),
         (&get, "/containers/foo/archive", None, 400, "bad parameter: pathcannot be empty"),
         (&get, "/containers/foo/archive?path=/nope", None, 404, "Could not find the file /nope in container foo"),
-        (&Method::PUT, "/containers/foo/archive?path=/nope", Some("x"), 404, "Could not find the file /nope in container foo"),
+        (
+            &Method::PUT,
+            "/containers/foo/archive?path=/nope",
+            Some("x"),
+            404,
+            "Could not find the file /nope in container foo",
+        ),
         (&post, "/containers/foo/update", Some(r#"{"Memory":1}"#), 400, "Minimum memory limit allowed is 6MB"),
         (
             &post,
@@ -200,7 +230,13 @@ async fn requests_about_a_container_that_does_not_run() {
             400,
             "invalid restart policy: unknown policy 'bad'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
         ),
-        (&Method::DELETE, "/containers/foo?link=1", None, 500, "Conflict, cannot remove the default link name of the container"),
+        (
+            &Method::DELETE,
+            "/containers/foo?link=1",
+            None,
+            500,
+            "Conflict, cannot remove the default link name of the container",
+        ),
     ];
     for (method, path, body, status, message) in cases {
         check(&daemon, (*method).clone(), path, *body, *status, message).await;
@@ -209,7 +245,7 @@ async fn requests_about_a_container_that_does_not_run() {
         "Conflict. The container name \"/foo\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
     );
     check(&daemon, post, "/containers/create?name=foo", Some(r#"{"Cmd":["x"]}"#), 409, &conflict).await;
-    assert_eq!(daemon.get("/containers/foo/changes").await, serde_json::Value::Null);
+    assert_eq!(daemon.get("/containers/foo/changes").await, json!([{"Path": "/programs", "Kind": 1}]));
     assert_eq!(daemon.get("/containers/foo/stats?stream=0").await["memory_stats"], json!({}));
     daemon.stop().await;
 }
@@ -239,15 +275,15 @@ async fn every_answer_carries_dockers_headers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_connections_leave_nothing() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["sleep"]})).await;
-    daemon.start_container("c").await;
+    daemon.create("box", json!({"Cmd": ["sleep"]})).await;
+    daemon.start_container("box").await;
     let before = daemon.engine.tasks();
     for garbage in [
         &b"\x00\x01\x02"[..],
         b"GET",
         b"POST /containers/create HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n{",
         b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST /containers/c/wait HTTP/1.1\r\nHost: d\r\n\r\n",
+        b"POST /containers/box/wait HTTP/1.1\r\nHost: d\r\n\r\n",
     ] {
         let mut stream = daemon.raw().await;
         stream.write_all(garbage).await.unwrap();

@@ -10,17 +10,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn create_start_wait_logs_remove() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["both"]})).await;
-    daemon.start_container("c").await;
-    assert_eq!(daemon.wait("c").await, 0);
-    assert_eq!(daemon.logs("c", "").await, ("out\n".into(), "err\n".into()));
-    let shown = daemon.get("/containers/c/json").await;
+    daemon.create("box", json!({"Cmd": ["both"]})).await;
+    daemon.start_container("box").await;
+    assert_eq!(daemon.wait("box").await, 0);
+    assert_eq!(daemon.logs("box", "").await, ("out\n".into(), "err\n".into()));
+    let shown = daemon.get("/containers/box/json").await;
     assert_eq!(shown["State"]["Status"], "exited");
     assert_eq!(shown["Path"], "both");
-    let (status, _) = daemon.call(Method::DELETE, "/containers/c", None).await;
+    let (status, _) = daemon.call(Method::DELETE, "/containers/box", None).await;
     assert_eq!(status, 204);
-    let (status, answer) = daemon.call(Method::GET, "/containers/c/json", None).await;
-    assert_eq!((status.as_u16(), answer["message"].as_str().unwrap()), (404, "No such container: c"));
+    let (status, answer) = daemon.call(Method::GET, "/containers/box/json", None).await;
+    assert_eq!((status.as_u16(), answer["message"].as_str().unwrap()), (404, "No such container: box"));
     assert_eq!(entries(&daemon.directory.path().join("data/containers")), 0);
     assert_eq!(entries(&daemon.directory.path().join("data/overlay")), 0);
     daemon.stop().await;
@@ -29,10 +29,10 @@ async fn create_start_wait_logs_remove() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_exit_code_reaches_a_wait_that_was_there_before_the_start() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["exit", "42"]})).await;
-    let response = daemon.send(Method::POST, "/containers/c/wait?condition=next-exit", None).await;
+    daemon.create("box", json!({"Cmd": ["exit", "42"]})).await;
+    let response = daemon.send(Method::POST, "/containers/box/wait?condition=next-exit", None).await;
     assert_eq!(response.status(), 200);
-    daemon.start_container("c").await;
+    daemon.start_container("box").await;
     let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
     assert_eq!(body.as_ref(), b"{\"StatusCode\":42}\n");
     daemon.stop().await;
@@ -41,10 +41,10 @@ async fn the_exit_code_reaches_a_wait_that_was_there_before_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attach_before_start_feeds_and_shows_everything() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["cat"], "OpenStdin": true, "StdinOnce": true})).await;
-    let stream = daemon.hijack("/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1", None).await;
+    daemon.create("box", json!({"Cmd": ["cat"], "OpenStdin": true, "StdinOnce": true})).await;
+    let stream = daemon.hijack("/containers/box/attach?stream=1&stdin=1&stdout=1&stderr=1", None).await;
     let (mut reader, mut writer) = tokio::io::split(stream);
-    daemon.start_container("c").await;
+    daemon.start_container("box").await;
     let sent: Vec<u8> = (0..2_000_000u32).map(|n| b'a' + (n % 23) as u8).collect();
     let expected = sent.clone();
     let sending = tokio::spawn(async move {
@@ -55,7 +55,7 @@ async fn attach_before_start_feeds_and_shows_everything() {
     reader.read_to_end(&mut seen).await.unwrap();
     sending.await.unwrap();
     assert_eq!(split(&seen).0.as_bytes(), expected);
-    assert_eq!(daemon.wait("c").await, 0);
+    assert_eq!(daemon.wait("box").await, 0);
     daemon.stop().await;
 }
 
@@ -129,7 +129,10 @@ async fn pause_and_unpause_in_dockers_words() {
     let (status, answer) = daemon.post("/containers/p/pause").await;
     assert_eq!((status.as_u16(), message(answer)), (409, format!("Container {id} is already paused")));
     let (status, answer) = daemon.call(Method::POST, "/containers/p/exec", Some(json!({"Cmd": ["true"]}))).await;
-    assert_eq!((status.as_u16(), message(answer)), (409, "Container p is paused, unpause the container before exec".into()));
+    assert_eq!(
+        (status.as_u16(), message(answer)),
+        (409, "Container p is paused, unpause the container before exec".into())
+    );
     assert_eq!(daemon.post("/containers/p/unpause").await.0, 204);
     let (status, answer) = daemon.post("/containers/p/unpause").await;
     assert_eq!((status.as_u16(), message(answer)), (500, format!("Container {id} is not paused")));
@@ -140,10 +143,10 @@ async fn pause_and_unpause_in_dockers_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exec_answers_its_code_before_the_stream_ends() {
     let daemon = Daemon::start().await;
-    let id = daemon.create("c", json!({"Cmd": ["sleep"], "Env": ["A=1"]})).await;
-    daemon.start_container("c").await;
+    let id = daemon.create("box", json!({"Cmd": ["sleep"], "Env": ["A=1"]})).await;
+    daemon.start_container("box").await;
     let exec = async |body: serde_json::Value| {
-        let (status, answer) = daemon.call(Method::POST, "/containers/c/exec", Some(body)).await;
+        let (status, answer) = daemon.call(Method::POST, "/containers/box/exec", Some(body)).await;
         assert_eq!(status, 201, "{answer}");
         let exec = answer["Id"].as_str().unwrap().to_owned();
         let mut stream = daemon.hijack(&format!("/exec/{exec}/start"), Some(json!({}))).await;
@@ -176,9 +179,9 @@ async fn exec_answers_its_code_before_the_stream_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_survive_stop_start_and_the_daemon() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["put", "/note", "hello"]})).await;
-    daemon.start_container("c").await;
-    assert_eq!(daemon.wait("c").await, 0);
+    daemon.create("box", json!({"Cmd": ["put", "/note", "hello"]})).await;
+    daemon.start_container("box").await;
+    assert_eq!(daemon.wait("box").await, 0);
     daemon.create("runs", json!({"Cmd": ["sleep"]})).await;
     daemon.start_container("runs").await;
     daemon.create("always", json!({"Cmd": ["sleep"], "HostConfig": {"RestartPolicy": {"Name": "always"}}})).await;
@@ -188,9 +191,9 @@ async fn files_survive_stop_start_and_the_daemon() {
     let daemon = Daemon::over(directory, false).await;
     let shown = daemon.get("/containers/runs/json").await;
     assert_eq!((&shown["State"]["Status"], &shown["State"]["ExitCode"]), (&json!("exited"), &json!(137)));
-    let changes = daemon.get("/containers/c/changes").await;
+    let changes = daemon.get("/containers/box/changes").await;
     assert!(changes.as_array().unwrap().contains(&json!({"Path": "/note", "Kind": 1})), "{changes}");
-    let response = daemon.send(Method::GET, "/containers/c/archive?path=/note", None).await;
+    let response = daemon.send(Method::GET, "/containers/box/archive?path=/note", None).await;
     assert_eq!(response.status(), 200);
     assert!(response.headers().contains_key("x-docker-container-path-stat"));
     let tar = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
@@ -206,11 +209,11 @@ async fn files_survive_stop_start_and_the_daemon() {
 async fn rm_removes_itself_and_its_volumes_and_tells_who_waits() {
     let daemon = Daemon::start().await;
     daemon
-        .create("c", json!({"Cmd": ["exit", "3"], "Volumes": {"/data": {}}, "HostConfig": {"AutoRemove": true}}))
+        .create("box", json!({"Cmd": ["exit", "3"], "Volumes": {"/data": {}}, "HostConfig": {"AutoRemove": true}}))
         .await;
     assert_eq!(daemon.get("/volumes").await["Volumes"].as_array().unwrap().len(), 1);
-    let response = daemon.send(Method::POST, "/containers/c/wait?condition=removed", None).await;
-    daemon.start_container("c").await;
+    let response = daemon.send(Method::POST, "/containers/box/wait?condition=removed", None).await;
+    daemon.start_container("box").await;
     let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
     assert_eq!(body.as_ref(), b"{\"StatusCode\":3}\n");
     assert_eq!(daemon.get("/volumes").await["Volumes"], json!([]));
@@ -221,10 +224,10 @@ async fn rm_removes_itself_and_its_volumes_and_tells_who_waits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_come_in_dockers_order() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["sleep"], "Labels": {"k": "v"}})).await;
-    daemon.start_container("c").await;
-    assert_eq!(daemon.post("/containers/c/stop?t=0").await.0, 204);
-    assert_eq!(daemon.call(Method::DELETE, "/containers/c", None).await.0, 204);
+    daemon.create("box", json!({"Cmd": ["sleep"], "Labels": {"k": "v"}})).await;
+    daemon.start_container("box").await;
+    assert_eq!(daemon.post("/containers/box/stop?t=0").await.0, 204);
+    assert_eq!(daemon.call(Method::DELETE, "/containers/box", None).await.0, 204);
     let now = coracle_engine::Time::now().seconds() + 1;
     let (_, text) = daemon.call(Method::GET, &format!("/events?since=1&until={now}"), None).await;
     let text = text.as_str().unwrap_or_default().to_owned();
@@ -253,10 +256,10 @@ async fn events_come_in_dockers_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn follow_ends_with_the_container_and_has_every_line_once() {
     let daemon = Daemon::start().await;
-    daemon.create("c", json!({"Cmd": ["cat"], "OpenStdin": true, "StdinOnce": true})).await;
-    let stream = daemon.hijack("/containers/c/attach?stream=1&stdin=1", None).await;
-    daemon.start_container("c").await;
-    let response = daemon.send(Method::GET, "/containers/c/logs?stdout=1&follow=1", None).await;
+    daemon.create("box", json!({"Cmd": ["cat"], "OpenStdin": true, "StdinOnce": true})).await;
+    let stream = daemon.hijack("/containers/box/attach?stream=1&stdin=1", None).await;
+    daemon.start_container("box").await;
+    let response = daemon.send(Method::GET, "/containers/box/logs?stdout=1&follow=1", None).await;
     let (_reader, mut writer) = tokio::io::split(stream);
     for number in 0..500 {
         writer.write_all(format!("{number}\n").as_bytes()).await.unwrap();
@@ -265,7 +268,7 @@ async fn follow_ends_with_the_container_and_has_every_line_once() {
     let text = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
     let expected: String = (0..500).map(|number| format!("{number}\n")).collect();
     assert_eq!(split(&text).0, expected);
-    assert_eq!(daemon.logs("c", "tail=2").await.0, "498\n499\n");
+    assert_eq!(daemon.logs("box", "tail=2").await.0, "498\n499\n");
     daemon.stop().await;
 }
 
@@ -274,18 +277,18 @@ async fn on_failure_restarts_so_often() {
     let daemon = Daemon::start().await;
     daemon
         .create(
-            "c",
+            "box",
             json!({"Cmd": ["exit", "1"], "HostConfig": {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}}}),
         )
         .await;
     let events = daemon.send(Method::GET, "/events?filters=%7B%22event%22%3A%5B%22die%22%5D%7D", None).await;
-    daemon.start_container("c").await;
+    daemon.start_container("box").await;
     let mut events = events.into_body();
     for _ in 0..3 {
         http_body_util::BodyExt::frame(&mut events).await.unwrap().unwrap();
     }
-    assert_eq!(daemon.wait("c").await, 1);
-    let shown = daemon.get("/containers/c/json").await;
+    assert_eq!(daemon.wait("box").await, 1);
+    let shown = daemon.get("/containers/box/json").await;
     assert_eq!((&shown["RestartCount"], &shown["State"]["Status"]), (&json!(2), &json!("exited")));
     drop(events);
     daemon.stop().await;
@@ -296,7 +299,7 @@ async fn nothing_is_left_behind_by_many_containers() {
     let daemon = Daemon::start().await;
     let before = daemon.engine.tasks();
     for round in 0..20 {
-        let name = format!("c{round}");
+        let name = format!("box{round}");
         daemon.create(&name, json!({"Cmd": ["echo", "x"]})).await;
         daemon.start_container(&name).await;
         assert_eq!(daemon.wait(&name).await, 0);
@@ -311,10 +314,10 @@ async fn nothing_is_left_behind_by_many_containers() {
 async fn the_synthetic_driver_executes_nothing() {
     let directory = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let daemon = Daemon::over(directory, true).await;
-    daemon.create("c", json!({"Cmd": ["whatever"]})).await;
-    daemon.start_container("c").await;
-    assert_eq!(daemon.get("/containers/c/json").await["State"]["Pid"], 42);
-    assert_eq!(daemon.wait("c").await, 0);
-    assert!(daemon.logs("c", "").await.0.contains("whatever"));
+    daemon.create("box", json!({"Cmd": ["whatever"]})).await;
+    daemon.start_container("box").await;
+    assert_eq!(daemon.get("/containers/box/json").await["State"]["Pid"], 42);
+    assert_eq!(daemon.wait("box").await, 0);
+    assert!(daemon.logs("box", "").await.0.contains("whatever"));
     daemon.stop().await;
 }

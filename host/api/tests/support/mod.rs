@@ -159,7 +159,7 @@ impl Daemon {
         if !programs.exists() {
             std::fs::create_dir(&programs).unwrap();
             for name in NAMES {
-                std::fs::write(programs.join(name), "x").unwrap();
+                std::fs::write(programs.join(name), b"\0asm\x0d\0\x01\0").unwrap();
                 std::fs::set_permissions(programs.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
             }
             std::fs::write(programs.join("plain"), "x").unwrap();
@@ -177,7 +177,8 @@ impl Daemon {
         })
         .await
         .unwrap();
-        let socket = directory.path().join(format!("{}.sock", coracle_engine::id::short(&coracle_engine::id::generate())));
+        let socket =
+            directory.path().join(format!("{}.sock", coracle_engine::id::short(&coracle_engine::id::generate())));
         let listener = UnixListener::bind(&socket).unwrap();
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(coracle_api::serve(listener, Arc::clone(&engine), shutdown.clone()));
@@ -232,7 +233,8 @@ impl Daemon {
         let response = self.send(method, path, body).await;
         let status = response.status();
         let text = response.into_body().collect().await.unwrap().to_bytes();
-        let value = serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into()));
+        let value =
+            serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into()));
         (status, value)
     }
 
@@ -307,7 +309,11 @@ pub fn split(mut data: &[u8]) -> (String, String) {
     while data.len() >= 8 {
         let length = u32::from_be_bytes([data[4], data[5], data[6], data[7]]) as usize;
         let text = &data[8..8 + length];
-        if data[0] == 2 { err.extend_from_slice(text) } else { out.extend_from_slice(text) }
+        if data[0] == 2 {
+            err.extend_from_slice(text)
+        } else {
+            out.extend_from_slice(text)
+        }
         data = &data[8 + length..];
     }
     (String::from_utf8_lossy(&out).into(), String::from_utf8_lossy(&err).into())
