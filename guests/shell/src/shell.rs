@@ -14,9 +14,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How deep functions, `eval`, `.` and substitutions may run inside each
-/// other; each level costs stack, and a wasm guest has little.
-pub const CALL_LIMIT: u32 = if cfg!(target_os = "wasi") { 900 } else { 1200 };
+/// How deep functions, `eval`, `.`, substitutions and compound commands may
+/// run inside each other, in units of about 800 bytes of stack: a wasm guest
+/// has 1 MiB, and running out of it would end the shell without a word.
+pub const CALL_LIMIT: u32 = if cfg!(target_os = "wasi") { 900 } else { 2400 };
+
+/// What a function, a file or a subshell costs of [`CALL_LIMIT`].
+pub const CALL_COST: u32 = 3;
 
 /// Why a command did not end in the ordinary way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,13 @@ impl Shell {
     }
 
     fn run_compound_kind(&mut self, compound: &Compound) -> Run {
+        self.enter(1)?;
+        let answer = self.run_entered(compound);
+        self.calls -= 1;
+        answer
+    }
+
+    fn run_entered(&mut self, compound: &Compound) -> Run {
         match &compound.kind {
             CompoundKind::Group(list) => self.run_list(list),
             CompoundKind::Subshell(list) => self.run_subshell(list),

@@ -1,6 +1,6 @@
 //! Functions (XCU 2.9.5): definition, calls, and the limit on their depth.
 
-use crate::shell::{CALL_LIMIT, Frame, Run, Shell, StoredFunction, Unwind};
+use crate::shell::{CALL_COST, CALL_LIMIT, Frame, Run, Shell, StoredFunction, Unwind};
 use crate::syntax::ast::Function;
 use crate::traps;
 use crate::variables::{Flags, Value};
@@ -29,18 +29,18 @@ impl Shell {
     }
 
     /// Enters one level of nesting, or says that there are too many.
-    pub fn enter(&mut self) -> Result<(), Unwind> {
-        if self.calls >= CALL_LIMIT {
-            let message = if self.bash() {
-                "maximum function nesting level exceeded"
+    pub fn enter(&mut self, cost: u32) -> Result<(), Unwind> {
+        if self.calls + cost > CALL_LIMIT {
+            let message: &[u8] = if self.bash() {
+                b"maximum function nesting level exceeded"
             } else {
-                "maximum recursion depth exceeded"
+                b"maximum recursion depth exceeded"
             };
-            self.complain(format!("{message} ({CALL_LIMIT})").as_bytes());
+            self.complain(message);
             self.status = if self.bash() { 1 } else { 2 };
             return Err(Unwind::Error);
         }
-        self.calls += 1;
+        self.calls += cost;
         Ok(())
     }
 
@@ -61,7 +61,7 @@ impl Shell {
             self.status = 1;
             return Err(Unwind::Error);
         }
-        self.enter()?;
+        self.enter(CALL_COST)?;
         let name = fields.remove(0);
         let positional = std::mem::replace(&mut self.positional, Rc::new(fields));
         let loops = std::mem::replace(&mut self.loops, 0);
@@ -113,7 +113,7 @@ impl Shell {
         self.getopts = getopts;
         self.loops = loops;
         self.positional = positional;
-        self.calls -= 1;
+        self.calls -= CALL_COST;
         answer
     }
 

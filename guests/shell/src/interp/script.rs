@@ -118,10 +118,10 @@ pub fn read_line_shared(file: &File, delimiter: u8, max: usize, retry: bool) -> 
 impl Shell {
     /// Runs text inside the running script: `eval`, traps.
     pub fn run_text(&mut self, text: Rc<[u8]>, line: u32, what: &'static str) -> Run {
-        self.enter()?;
+        self.enter(crate::shell::CALL_COST)?;
         let mut parser = Parser::for_text(text, line, self.parser_settings());
         let answer = self.run_parser(&mut parser, Some(what));
-        self.calls -= 1;
+        self.calls -= crate::shell::CALL_COST;
         answer
     }
 
@@ -205,7 +205,7 @@ impl Shell {
                 }
             }
         }
-        self.enter()?;
+        self.enter(crate::shell::CALL_COST)?;
         let call_line = self.line;
         self.frames.push(crate::shell::Frame {
             function: Rc::from(&b"source"[..]),
@@ -223,7 +223,7 @@ impl Shell {
         }
         self.frames.pop();
         self.line = call_line;
-        self.calls -= 1;
+        self.calls -= crate::shell::CALL_COST;
         answer
     }
 }

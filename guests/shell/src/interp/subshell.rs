@@ -26,7 +26,7 @@ impl Shell {
     /// Runs something here and puts everything back that it changed; its
     /// status.
     pub fn in_place_subshell(&mut self, run: impl FnOnce(&mut Self) -> Run) -> Run {
-        self.enter()?;
+        self.enter(crate::shell::CALL_COST)?;
         let functions = self.functions.clone();
         let aliases = self.aliases.clone();
         let options = self.options;
@@ -106,7 +106,7 @@ impl Shell {
             self.refresh();
         }
         self.hashed = hashed;
-        self.calls -= 1;
+        self.calls -= crate::shell::CALL_COST;
         self.status = status;
         match run {
             Err(Unwind::Interrupt) => Err(Unwind::Interrupt),

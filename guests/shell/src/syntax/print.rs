@@ -120,13 +120,11 @@ impl Printer {
         }
     }
 
-    fn body(&mut self, list: &List) {
+    fn body(&mut self, list: &List, ends: bool) {
         self.indent += 1;
         self.newline();
         self.list(list);
-        if !self.lines && !self.out.ends_with(b"&") {
-            self.text(";");
-        } else if self.lines && !self.out.ends_with(b"&") && self.pending.is_empty() {
+        if (ends || !self.lines) && !self.out.ends_with(b"&") && self.pending.is_empty() {
             self.text(";");
         }
         self.indent -= 1;
@@ -310,7 +308,7 @@ impl Printer {
         match &compound.kind {
             CompoundKind::Group(list) => {
                 self.text("{ ");
-                self.body(list);
+                self.body(list, false);
                 self.text("}");
             }
             CompoundKind::Subshell(list) => {
@@ -323,11 +321,11 @@ impl Printer {
                     self.text(if index == 0 { "if " } else { "elif " });
                     self.condition_list(condition);
                     self.text("; then");
-                    self.body(body);
+                    self.body(body, true);
                 }
                 if let Some(body) = otherwise {
                     self.text("else");
-                    self.body(body);
+                    self.body(body, true);
                 }
                 self.text("fi");
             }
@@ -335,7 +333,7 @@ impl Printer {
                 self.text(if matches!(compound.kind, CompoundKind::While(..)) { "while " } else { "until " });
                 self.condition_list(condition);
                 self.text("; do");
-                self.body(body);
+                self.body(body, true);
                 self.text("done");
             }
             CompoundKind::For { name, words, body } | CompoundKind::Select { name, words, body } => {
@@ -354,7 +352,7 @@ impl Printer {
                 self.text(";");
                 self.newline();
                 self.text("do");
-                self.body(body);
+                self.body(body, true);
                 self.text("done");
             }
             CompoundKind::ArithmeticFor { start, condition, step, body } => {
@@ -374,7 +372,7 @@ impl Printer {
                 self.text("))");
                 self.newline();
                 self.text("do");
-                self.body(body);
+                self.body(body, true);
                 self.text("done");
             }
             CompoundKind::Case(word, items) => {
