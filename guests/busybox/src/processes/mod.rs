@@ -2,10 +2,13 @@
 
 mod date;
 mod env;
+mod find_processes;
 mod hostname;
 mod id;
 mod kill;
+mod machine;
 mod ps;
+mod run;
 mod sleep;
 mod test;
 mod uname;
@@ -16,6 +19,25 @@ use crate::applet::Applet;
 
 pub static APPLETS: &[&Applet] = &[
     &date::APPLET,
+    &find_processes::KILLALL,
+    &find_processes::PGREP,
+    &find_processes::PIDOF,
+    &find_processes::PKILL,
+    &machine::FREE,
+    &machine::GETCONF,
+    &machine::HOSTID,
+    &machine::LOGNAME,
+    &machine::MOUNT,
+    &machine::MOUNTPOINT,
+    &machine::NPROC,
+    &machine::TTY,
+    &machine::UPTIME,
+    &run::NICE,
+    &run::NOHUP,
+    &run::SETSID,
+    &run::TIME,
+    &run::TIMEOUT,
+    &run::USLEEP,
     &env::APPLET,
     &env::PRINTENV,
     &hostname::APPLET,
