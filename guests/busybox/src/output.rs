@@ -113,11 +113,6 @@ impl<'a> Out<'a> {
         self.flush()?;
         Ok(status)
     }
-
-    /// The file behind the buffer.
-    pub fn file(&self) -> Option<&'a File> {
-        self.file
-    }
 }
 
 impl Drop for Out<'_> {

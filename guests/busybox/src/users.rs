@@ -10,9 +10,6 @@ pub struct User {
     pub name: Vec<u8>,
     pub id: u32,
     pub group: u32,
-    pub comment: Vec<u8>,
-    pub home: Vec<u8>,
-    pub shell: Vec<u8>,
 }
 
 /// A line of /etc/group.
@@ -50,14 +47,7 @@ impl Database {
             let parse = |line: &[u8]| {
                 let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
                 let text = |index: usize| fields.get(index).map(|field| field.to_vec()).unwrap_or_default();
-                Some(User {
-                    name: text(0),
-                    id: number(fields.get(2))?,
-                    group: number(fields.get(3))?,
-                    comment: text(4),
-                    home: text(5),
-                    shell: text(6),
-                })
+                Some(User { name: text(0), id: number(fields.get(2))?, group: number(fields.get(3))? })
             };
             read("/etc/passwd").split(|byte| *byte == b'\n').filter_map(parse).collect()
         })

@@ -283,7 +283,7 @@ fn field(letter: u8, m: &Moment, colons: usize) -> Field {
         b'N' => Nanoseconds,
         b'p' => Text(if m.hour < 12 { "AM" } else { "PM" }.to_string()),
         b'P' => Text(if m.hour < 12 { "am" } else { "pm" }.to_string()),
-        b'q' => Number(i64::from((m.month + 2) / 3), 1, b'0'),
+        b'q' => Number(i64::from(m.month.div_ceil(3)), 1, b'0'),
         b'r' => composed("%I:%M:%S %p"),
         b'R' => composed("%H:%M"),
         b's' => Number(m.seconds(), 1, b'0'),

@@ -113,11 +113,14 @@ pub fn backup_suffix(options: &crate::options::Options) -> Option<Vec<u8>> {
 }
 
 /// Sources, whether the target is a directory to copy into, and the target.
+pub type Destination = (Vec<Vec<u8>>, bool, Vec<u8>);
+
+/// Reads the operands and `-t` and `-T`.
 pub fn destination(
     call: &Call,
     options: &crate::options::Options,
     must_be_directory: bool,
-) -> Result<(Vec<Vec<u8>>, bool, Vec<u8>), Failure> {
+) -> Result<Destination, Failure> {
     let mut operands = options.operands.clone();
     if let Some(directory) = options.value("t") {
         if operands.is_empty() {

@@ -106,17 +106,10 @@ fn print(options: &crate::options::Options, rows: Vec<(String, Vec<u8>, String, 
     };
     let available = if inodes { "IFree" } else { "Available" };
     let used_header = if inodes { "IUsed" } else { "Used" };
-    if human {
-        out.text(format_args!(
-            "{:<20} {kind}{:>9} {:>9} {:>9} {percent_header:>4} Mounted on\n",
-            "Filesystem", size_header, used_header, available
-        ))?;
-    } else {
-        out.text(format_args!(
-            "{:<20} {kind}{:>9} {:>9} {:>9} {percent_header:>4} Mounted on\n",
-            "Filesystem", size_header, used_header, available
-        ))?;
-    }
+    out.text(format_args!(
+        "{:<20} {kind}{:>9} {:>9} {:>9} {percent_header:>4} Mounted on\n",
+        "Filesystem", size_header, used_header, available
+    ))?;
     for (source, target, kind, figures) in rows {
         let (total, used, free) = if inodes {
             (figures.inodes, figures.inodes.saturating_sub(figures.free_inodes), figures.free_inodes)

@@ -139,11 +139,8 @@ impl Usage<'_> {
             return Ok(0);
         }
         let shared = attributes.links > 1 || self.follow;
-        if shared
-            && !self.count_links
-            && !(attributes.is_dir() && !self.follow)
-            && !self.seen.insert((attributes.device, attributes.inode))
-        {
+        let counted = shared && !self.count_links && (self.follow || !attributes.is_dir());
+        if counted && !self.seen.insert((attributes.device, attributes.inode)) {
             return Ok(0);
         }
         let mut total = self.size(&attributes);

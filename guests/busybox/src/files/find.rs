@@ -64,7 +64,7 @@ enum Test {
     Name(Pattern),
     Path(Pattern),
     LinkName(Pattern),
-    Regex(Regex),
+    Regex(Box<Regex>),
     Type(Vec<Kind>, bool),
     Perm(u8, u32),
     User(u32),
@@ -380,7 +380,7 @@ impl Parser<'_> {
                     line: true,
                     ..regex::Flags::default()
                 };
-                Test::Regex(Regex::new(&text, flags).map_err(|error| Failure::new(error.to_string()))?)
+                Test::Regex(Box::new(Regex::new(&text, flags).map_err(|error| Failure::new(error.to_string()))?))
             }
             b"-type" | b"-xtype" => {
                 let text = self.value(&name)?;
@@ -568,7 +568,7 @@ fn emacs(text: &[u8]) -> Vec<u8> {
             b'[' => {
                 out.push(byte);
                 let mut first = true;
-                while let Some(inside) = bytes.next() {
+                for inside in bytes.by_ref() {
                     out.push(inside);
                     if inside == b']' && !first {
                         break;

@@ -633,7 +633,7 @@ impl List<'_> {
                         b'\\' => shown.extend_from_slice(b"\\\\"),
                         b'"' if quoted => shown.extend_from_slice(b"\\\""),
                         b' ' if !quoted => shown.extend_from_slice(b"\\ "),
-                        32..127 => shown.push(byte),
+                        32..=126 => shown.push(byte),
                         128.. if utf8 => shown.push(byte),
                         _ => shown.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
                     }

@@ -57,7 +57,7 @@ fn run(call: &Call) -> Outcome {
             default(system, options.has("t"), path, options.has("L"))
         };
         let shown = if system {
-            fs::figures(path).map(|figures| Subject::System(figures))
+            fs::figures(path).map(Subject::System)
         } else if path == b"-" {
             stdio::stdin().ok_or(coracle_sdk::Errno::BADF).and_then(|file| file.attributes()).map(Subject::File)
         } else if options.has("L") {

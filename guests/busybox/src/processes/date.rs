@@ -64,7 +64,7 @@ fn run(call: &Call) -> Outcome {
         _ => b"%a %b %e %H:%M:%S %Z %Y".to_vec(),
     };
     let mut out = Out::stdout();
-    let mut show = |at: Timestamp, out: &mut Out<'_>| {
+    let show = |at: Timestamp, out: &mut Out<'_>| {
         out.line(&calendar::format(&format, &Moment::at(at.seconds, at.nanoseconds, &zone)))
     };
     let now = time::now();

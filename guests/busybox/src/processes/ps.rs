@@ -101,7 +101,7 @@ fn state(process: &ProcessInfo) -> Vec<u8> {
 }
 
 fn percent(part: u64, whole: u64) -> Vec<u8> {
-    let tenths = if whole == 0 { 0 } else { part.saturating_mul(1000) / whole };
+    let tenths = part.saturating_mul(1000).checked_div(whole).unwrap_or(0);
     format!("{}.{}", tenths / 10, tenths % 10).into_bytes()
 }
 

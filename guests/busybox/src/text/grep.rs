@@ -342,12 +342,11 @@ impl Grep<'_> {
             return Ok(());
         }
         match self.list {
-            Some(wanted) => {
-                if (progress.matches > 0) == wanted {
-                    self.out.put(&name)?;
-                    self.out.byte(if self.name_end == 0 { 0 } else { b'\n' })?;
-                }
+            Some(wanted) if (progress.matches > 0) == wanted => {
+                self.out.put(&name)?;
+                self.out.byte(if self.name_end == 0 { 0 } else { b'\n' })?;
             }
+            Some(_) => {}
             None if self.count => {
                 if self.names {
                     self.out.put(&name)?;
@@ -390,11 +389,14 @@ impl Grep<'_> {
             let (gap, line) = (&chunk[at..start], &chunk[start..end]);
             let (other, selected) = if self.invert { (line, gap) } else { (gap, line) };
             // In the order of the text.
-            let done = if self.invert {
-                self.selected(selected, name, progress)? || self.others(other, name, progress)?
-            } else {
-                self.others(other, name, progress)? || self.selected(selected, name, progress)?
-            };
+            let mut done = false;
+            if self.invert {
+                done |= self.selected(selected, name, progress)?;
+            }
+            done = done || self.others(other, name, progress)?;
+            if !self.invert && !done {
+                done = self.selected(selected, name, progress)?;
+            }
             if done {
                 return Ok(true);
             }

@@ -429,8 +429,8 @@ impl Stops {
     }
 
     fn next(&self, column: usize) -> usize {
-        if self.every > 0 {
-            return (column / self.every + 1) * self.every;
+        if let Some(stops) = column.checked_div(self.every) {
+            return (stops + 1) * self.every;
         }
         self.list.iter().copied().find(|stop| *stop > column).unwrap_or(column + 1)
     }

@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(show("%g", 0.0001), "0.0001");
         assert_eq!(show("%g", 0.00001), "1e-05");
         assert_eq!(show("%.3e", 12345.678), "1.235e+04");
-        assert_eq!(show("%08.2f", -3.14159), "-0003.14");
+        assert_eq!(show("%08.2f", -3.14259), "-0003.14");
         assert_eq!(show("%5.1f|%%", 2.25), "  2.2|%");
     }
 }

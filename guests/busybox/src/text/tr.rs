@@ -20,9 +20,12 @@ Translate, squeeze, or delete characters from standard input
     run,
 };
 
+/// The bytes, and where a repeat without a count stands.
+type Expanded = (Vec<u8>, Option<(usize, u8)>);
+
 /// `[:class:]`, `[=c=]`, `[c*n]`, ranges and escapes written out. A repeat
 /// without a count is answered as its place and byte.
-fn expand(text: &[u8]) -> Result<(Vec<u8>, Option<(usize, u8)>), Failure> {
+fn expand(text: &[u8]) -> Result<Expanded, Failure> {
     let mut set = Vec::new();
     let mut fill = None;
     let mut at = 0;

@@ -68,7 +68,7 @@ fn run(call: &Call) -> Outcome {
         _ => Out::interactive(),
     };
     let all = options.has("D") || options.has("all-repeated");
-    let show = |count: u64| !(options.has("d") && count < 2) && !(options.has("u") && count > 1);
+    let show = |count: u64| !(options.has("d") && count < 2 || options.has("u") && count > 1);
     let (mut held, mut held_key, mut count) = (Vec::new(), Vec::new(), 0u64);
     let emit = |out: &mut Out<'_>, line: &[u8], count: u64| -> Result<(), Failure> {
         if count == 0 || all || !show(count) {

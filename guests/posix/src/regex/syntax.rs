@@ -252,7 +252,7 @@ impl Parser<'_> {
     fn literal(&self, character: Character) -> Node {
         let mut set = Set::empty();
         let mut add = |character: Character| {
-            if character >= BYTES || character < 0x80 {
+            if !(0x80..BYTES).contains(&character) {
                 set.bytes[(character & 0xff) as usize] = true;
             } else {
                 set.wide.push((character, character));

@@ -1127,7 +1127,7 @@ fn walk(statement: &Statement, visit: &mut dyn FnMut(&Expression), array: &mut d
 
 fn inner(expression: &Expression, visit: &mut dyn FnMut(&Expression)) {
     visit(expression);
-    let mut place_parts = |place: &Place, visit: &mut dyn FnMut(&Expression)| match place {
+    let place_parts = |place: &Place, visit: &mut dyn FnMut(&Expression)| match place {
         Place::Variable(_) => {}
         Place::Element(_, subscripts) => subscripts.iter().for_each(|item| inner(item, visit)),
         Place::Field(index) => inner(index, visit),

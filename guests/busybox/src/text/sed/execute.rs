@@ -324,7 +324,7 @@ impl Editor<'_> {
                         && !text.is_empty()
                     {
                         let ended = text.last() == Some(&b'\n');
-                        self.write(&text, ended || self.place.is_none() && ended)?;
+                        self.write(&text, ended)?;
                     }
                 }
                 Queued::Line(path) => {

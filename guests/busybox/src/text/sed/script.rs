@@ -272,9 +272,7 @@ impl Parser<'_> {
                     } else {
                         out.push(next);
                     }
-                } else if next == b'n' && regex {
-                    out.push(b'\n');
-                } else if next == b'\n' && regex {
+                } else if matches!(next, b'n' | b'\n') && regex {
                     out.push(b'\n');
                 } else {
                     out.push(b'\\');

@@ -25,7 +25,7 @@ pub(super) fn attributes(stat: &libc::stat) -> Attributes {
         mode: stat.st_mode & 0o7777,
         user: stat.st_uid,
         group: stat.st_gid,
-        links: stat.st_nlink as u64,
+        links: stat.st_nlink,
         inode: stat.st_ino,
         device: stat.st_dev,
         represents: stat.st_rdev,
