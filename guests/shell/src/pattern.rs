@@ -18,7 +18,22 @@ pub struct PatternText {
 pub fn is_special(byte: u8) -> bool {
     matches!(
         byte,
-        b'*' | b'?' | b'[' | b']' | b'\\' | b'-' | b'!' | b'^' | b'(' | b')' | b'|' | b'@' | b'+' | b':' | b'.' | b'='
+        b'*' | b'?'
+            | b'&'
+            | b'['
+            | b']'
+            | b'\\'
+            | b'-'
+            | b'!'
+            | b'^'
+            | b'('
+            | b')'
+            | b'|'
+            | b'@'
+            | b'+'
+            | b':'
+            | b'.'
+            | b'='
     )
 }
 

@@ -365,15 +365,13 @@ pub fn alias(shell: &mut Shell, arguments: &[Vec<u8>]) -> Run {
 /// `unalias [-a] name…`
 pub fn unalias(shell: &mut Shell, arguments: &[Vec<u8>]) -> Run {
     let mut options = super::Options::new(arguments);
-    let operands = loop {
-        match options.next(b"a") {
-            super::Parsed::Option(_) => {
-                shell.aliases = Rc::default();
-                return Ok(0);
-            }
-            super::Parsed::Bad(other) => return shell.bad_option(b"unalias", other, "unalias [-a] name [name ...]"),
-            super::Parsed::Operands(operands) => break operands,
+    let operands = match options.next(b"a") {
+        super::Parsed::Option(_) => {
+            shell.aliases = Rc::default();
+            return Ok(0);
         }
+        super::Parsed::Bad(other) => return shell.bad_option(b"unalias", other, "unalias [-a] name [name ...]"),
+        super::Parsed::Operands(operands) => operands,
     };
     let mut status = 0;
     for name in operands {

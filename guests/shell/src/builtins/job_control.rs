@@ -331,11 +331,8 @@ pub fn wait(shell: &mut Shell, arguments: &[Vec<u8>]) -> Run {
         }
     }
     if operands.is_empty() {
-        loop {
-            let Some(number) = shell.jobs.list.iter().find(|job| job.state() == State::Running).map(|job| job.number)
-            else {
-                break;
-            };
+        while let Some(number) = shell.jobs.list.iter().find(|job| job.state() == State::Running).map(|job| job.number)
+        {
             if let Err(status) = shell.wait_job(number, false) {
                 return interrupted(shell, status);
             }

@@ -218,7 +218,7 @@ impl Job<'_> {
         }
         let Some(letter) = format.get(at) else {
             let text = format.get(start - 1..).unwrap_or_default().to_vec();
-            let message = if self.shell.bash() { "missing format character" } else { "missing format character" };
+            let message = "missing format character";
             let mut subject = if self.shell.bash() { b"`".to_vec() } else { Vec::new() };
             subject.extend_from_slice(&text);
             self.complain(&subject, &format!("{}: {message}", if self.shell.bash() { "'" } else { "" }));
@@ -424,10 +424,7 @@ impl Job<'_> {
                 self.complain(text, message);
             }
         } else if overflow {
-            self.complain(
-                text,
-                if self.shell.bash() { ": Numerical result out of range" } else { ": Numerical result out of range" },
-            );
+            self.complain(text, ": Numerical result out of range");
             return if negative { i64::MIN } else { i64::MAX };
         }
         if negative { (value as i64).wrapping_neg() } else { value as i64 }

@@ -99,7 +99,8 @@ impl Shell {
         if let Some(action) = returning {
             self.traps.actions.entry(traps::RETURN).or_insert(action);
         }
-        if self.local_options.pop_if(|depth| *depth == self.frames.len()).is_some() {
+        if self.local_options.last() == Some(&self.frames.len()) {
+            self.local_options.pop();
             self.options = options;
         }
         self.variables.pop_scope();

@@ -248,7 +248,7 @@ impl Shell {
     }
 
     fn open(&mut self, path: &[u8], options: &OpenOptions, creating: bool) -> Result<Rc<Stream>, Failed> {
-        if let Some(number) = path.strip_prefix(b"/dev/fd/").or_else(|| match path {
+        if let Some(number) = path.strip_prefix(b"/dev/fd/").or(match path {
             b"/dev/stdin" => Some(b"0"),
             b"/dev/stdout" => Some(b"1"),
             b"/dev/stderr" => Some(b"2"),
