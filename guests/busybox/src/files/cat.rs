@@ -2,7 +2,7 @@
 
 use coracle_sdk::{Errno, stdio};
 
-use crate::applet::{Applet, Call, Failure, Outcome};
+use crate::applet::{Applet, Call, Failure, Outcome, lossy};
 use crate::input::{Input, Source};
 use crate::output::Out;
 
@@ -61,8 +61,12 @@ fn run(call: &Call) -> Outcome {
     out.finish(status)
 }
 
+fn cannot_open(path: &[u8], errno: Errno) -> Failure {
+    Failure::new(format!("can't open '{}': {errno}", lossy(&path)))
+}
+
 fn copy(path: &[u8]) -> Result<(), Failure> {
-    let source = Source::open(path).map_err(|errno| Failure::about(path, errno))?;
+    let source = Source::open(path).map_err(|errno| cannot_open(path, errno))?;
     let stdout = stdio::stdout().ok_or(Failure::Output(Errno::BADF))?;
     loop {
         match stdout.transfer_from(&source, 1 << 20) {
@@ -95,7 +99,7 @@ struct Show {
 impl Show {
     fn file(&mut self, path: &[u8], out: &mut Out<'_>) -> Result<(), Failure> {
         let about = |errno| Failure::about(path, errno);
-        let mut input = Input::open(path).map_err(about)?;
+        let mut input = Input::open(path).map_err(|errno| cannot_open(path, errno))?;
         while let Some(line) = input.line(b'\n').map_err(about)? {
             let blank = line == b"\n" && self.line_start;
             if blank {

@@ -24,8 +24,7 @@ fn run(call: &Call) -> Outcome {
     }
     let mut total = Duration::ZERO;
     for text in &options.operands {
-        let part =
-            numbers::seconds(text).ok_or_else(|| Failure::new(format!("invalid time interval '{}'", lossy(text))))?;
+        let part = numbers::seconds(text).ok_or_else(|| Failure::new(format!("invalid number '{}'", lossy(text))))?;
         total = total.saturating_add(part);
     }
     time::sleep(total).map_err(|errno| Failure::new(errno.to_string()))?;

@@ -101,6 +101,8 @@ pub struct Machine {
     globals: Vec<Cell>,
     frames: Vec<Vec<Cell>>,
     record: Vec<u8>,
+    /// The memory of the record before.
+    spare: Vec<u8>,
     spans: Vec<(usize, usize)>,
     /// The fields once one was assigned.
     owned: Option<Vec<Value>>,
@@ -244,6 +246,7 @@ impl Machine {
             globals: vec![Cell::Unset; count],
             frames: Vec::new(),
             record: Vec::new(),
+            spare: Vec::new(),
             spans: Vec::new(),
             owned: None,
             split: true,
@@ -460,16 +463,14 @@ impl Machine {
     }
 
     fn next_record(&mut self) -> Result<bool, Failure> {
-        let mut record = std::mem::take(&mut self.record);
-        let before = if self.main.is_none() { Some(record.clone()) } else { None };
-        let found = self.main_record(&mut record)?;
+        // In END $0 is still the last record.
+        let mut next = std::mem::take(&mut self.spare);
+        let found = self.main_record(&mut next)?;
         if found {
-            self.record = record;
+            std::mem::swap(&mut self.record, &mut next);
             self.changed_record();
-        } else {
-            // In END $0 is still the last record.
-            self.record = before.unwrap_or(record);
         }
+        self.spare = next;
         Ok(found)
     }
 

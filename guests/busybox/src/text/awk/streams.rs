@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use coracle_sdk::process::{self, Command, ExitStatus, Selector};
+use coracle_sdk::process::{self, Command, ExitStatus, Program, Selector};
 use coracle_sdk::{Errno, File, OpenOptions, file, pipe, stdio};
 
 use super::parser::Redirect;
@@ -41,7 +41,9 @@ pub fn status(status: ExitStatus) -> f64 {
 }
 
 pub fn shell(command: &[u8]) -> Command<'static> {
-    Command::search(vec![b"sh".to_vec(), b"-c".to_vec(), command.to_vec()])
+    let mut shell = Command::search(vec![b"sh".to_vec(), b"-c".to_vec(), command.to_vec()]);
+    shell.program = Program::Path(b"/bin/sh".to_vec());
+    shell
 }
 
 fn reap(child: u32) -> f64 {
