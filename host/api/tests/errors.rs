@@ -275,7 +275,7 @@ async fn every_answer_carries_dockers_headers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_connections_leave_nothing() {
     let daemon = Daemon::start().await;
-    daemon.create("box", json!({"Cmd": ["sleep"]})).await;
+    daemon.create("box", json!({"Cmd": ["sleep"], "StopTimeout": 0})).await;
     daemon.start_container("box").await;
     let before = daemon.engine.tasks();
     for garbage in [

@@ -119,24 +119,24 @@ async fn a_spinning_container_is_killed_removed_and_delays_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pause_and_unpause_in_dockers_words() {
     let daemon = Daemon::start().await;
-    let id = daemon.create("p", json!({"Cmd": ["spin"]})).await;
+    let id = daemon.create("frozen", json!({"Cmd": ["spin"]})).await;
     let message = |answer: serde_json::Value| answer["message"].as_str().unwrap_or_default().to_owned();
-    let (status, answer) = daemon.post("/containers/p/pause").await;
+    let (status, answer) = daemon.post("/containers/frozen/pause").await;
     assert_eq!((status.as_u16(), message(answer)), (409, format!("container {id} is not running")));
     daemon.start_container("p").await;
-    assert_eq!(daemon.post("/containers/p/pause").await.0, 204);
-    assert_eq!(daemon.get("/containers/p/json").await["State"]["Status"], "paused");
-    let (status, answer) = daemon.post("/containers/p/pause").await;
+    assert_eq!(daemon.post("/containers/frozen/pause").await.0, 204);
+    assert_eq!(daemon.get("/containers/frozen/json").await["State"]["Status"], "paused");
+    let (status, answer) = daemon.post("/containers/frozen/pause").await;
     assert_eq!((status.as_u16(), message(answer)), (409, format!("Container {id} is already paused")));
-    let (status, answer) = daemon.call(Method::POST, "/containers/p/exec", Some(json!({"Cmd": ["true"]}))).await;
+    let (status, answer) = daemon.call(Method::POST, "/containers/frozen/exec", Some(json!({"Cmd": ["true"]}))).await;
     assert_eq!(
         (status.as_u16(), message(answer)),
-        (409, "Container p is paused, unpause the container before exec".into())
+        (409, "Container frozen is paused, unpause the container before exec".into())
     );
-    assert_eq!(daemon.post("/containers/p/unpause").await.0, 204);
-    let (status, answer) = daemon.post("/containers/p/unpause").await;
+    assert_eq!(daemon.post("/containers/frozen/unpause").await.0, 204);
+    let (status, answer) = daemon.post("/containers/frozen/unpause").await;
     assert_eq!((status.as_u16(), message(answer)), (500, format!("Container {id} is not paused")));
-    assert_eq!(daemon.post("/containers/p/kill").await.0, 204);
+    assert_eq!(daemon.post("/containers/frozen/kill").await.0, 204);
     daemon.stop().await;
 }
 
@@ -182,12 +182,18 @@ async fn files_survive_stop_start_and_the_daemon() {
     daemon.create("box", json!({"Cmd": ["put", "/note", "hello"]})).await;
     daemon.start_container("box").await;
     assert_eq!(daemon.wait("box").await, 0);
-    daemon.create("runs", json!({"Cmd": ["sleep"]})).await;
+    daemon.create("runs", json!({"Cmd": ["sleep"], "StopTimeout": 0})).await;
     daemon.start_container("runs").await;
-    daemon.create("always", json!({"Cmd": ["sleep"], "HostConfig": {"RestartPolicy": {"Name": "always"}}})).await;
+    daemon
+        .create(
+            "always",
+            json!({"Cmd": ["sleep"], "StopTimeout": 0, "HostConfig": {"RestartPolicy": {"Name": "always"}}}),
+        )
+        .await;
     daemon.start_container("always").await;
     let directory = daemon.snapshot();
-    daemon.stop().await;
+    // Kept: the containers have its programs mounted.
+    let _first = daemon.stop().await;
     let daemon = Daemon::over(directory, false).await;
     let shown = daemon.get("/containers/runs/json").await;
     assert_eq!((&shown["State"]["Status"], &shown["State"]["ExitCode"]), (&json!("exited"), &json!(137)));
