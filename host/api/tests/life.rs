@@ -123,7 +123,7 @@ async fn pause_and_unpause_in_dockers_words() {
     let message = |answer: serde_json::Value| answer["message"].as_str().unwrap_or_default().to_owned();
     let (status, answer) = daemon.post("/containers/frozen/pause").await;
     assert_eq!((status.as_u16(), message(answer)), (409, format!("container {id} is not running")));
-    daemon.start_container("p").await;
+    daemon.start_container("frozen").await;
     assert_eq!(daemon.post("/containers/frozen/pause").await.0, 204);
     assert_eq!(daemon.get("/containers/frozen/json").await["State"]["Status"], "paused");
     let (status, answer) = daemon.post("/containers/frozen/pause").await;
