@@ -1,1 +1,1 @@
-run --rm --name $name busybox sh -c 'ls / | grep -c bin'
+run --rm --name $name busybox sh -c 'ls / | grep -cx bin'
