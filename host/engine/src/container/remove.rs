@@ -95,6 +95,8 @@ impl Engine {
         container.streams.close();
         container.milestones.send_modify(|milestone| {
             milestone.removed = true;
+            // A failed start is told to who waits for an end, not to who waits for the removal.
+            milestone.error.clear();
             milestone.running = false;
         });
         Ok(())
