@@ -193,7 +193,7 @@ struct Matcher<'a> {
 }
 
 const STEP_LIMIT: u32 = 3_000_000;
-const DEPTH_LIMIT: u32 = if cfg!(target_os = "wasi") { 1_500 } else { 5_000 };
+const DEPTH_LIMIT: u32 = if cfg!(target_os = "wasi") { 250 } else { 5_000 };
 
 type Continuation<'c> = &'c mut dyn FnMut(&mut Matcher<'_>, usize, &mut Groups) -> bool;
 

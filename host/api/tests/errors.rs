@@ -1,5 +1,13 @@
 //! Wrong requests: status and sentence as dockerd 28.5 answered them to the same request.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use http::{Method, Request};

@@ -1,5 +1,13 @@
 //! The life of a container over the socket, with programs that are plain futures.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use http::Method;

@@ -102,10 +102,10 @@ pub async fn bind(address: &Address, mode: u32, allow_insecure_tcp: bool) -> Res
 }
 
 async fn bind_unix(path: &Path, mode: u32) -> Result<Listener> {
-    if let Some(directory) = path.parent() {
-        if !directory.is_dir() {
-            paths::create_private(directory)?;
-        }
+    if let Some(directory) = path.parent()
+        && !directory.is_dir()
+    {
+        paths::create_private(directory)?;
     }
     let lock = File::create(lock_path(path)).with_context(|| format!("cannot create {}", lock_path(path).display()))?;
     if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -4,11 +4,11 @@
 //! calls it with typed requests; it drives `kernel`, `vfs`, `net` and `image`.
 //! How programs run is behind [`EngineOptions::loader`], which the binary wires.
 
+pub mod build;
 pub mod container;
 pub mod decompress;
 pub mod detach;
 pub mod driver;
-pub mod build;
 pub mod error;
 pub mod events;
 pub mod exec;
@@ -107,7 +107,6 @@ pub struct Userland {
 /// The engine. One per data root.
 pub struct Engine {
     pub(crate) data_root: PathBuf,
-    pub(crate) synthetic: bool,
     /// The database was made by this daemon: directories it does not know are
     /// not leftovers of an earlier one but somebody's data.
     pub(crate) fresh: bool,
@@ -205,7 +204,6 @@ impl Engine {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             data_root: root,
-            synthetic: options.synthetic,
             fresh,
             _lock: lock,
             userland: watch::Sender::new(false),

@@ -1,6 +1,8 @@
 //! Archives go to a real engine and come from one. Runs where `REFERENCE_HOST` names one and the docker command line is
 //! on the path; says so where not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use coracle_image::{ImageStore, ImportRequest, LoadRequest, ProgressSender, StoreOptions};

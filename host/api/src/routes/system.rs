@@ -53,15 +53,15 @@ async fn info(State(engine): Shared) -> Answer {
 
 async fn events(State(engine): Shared, query: Query) -> Answer {
     let (since, until) = (super::logs::time(&query, "since")?, super::logs::time(&query, "until")?);
-    if let (Some(from), Some(to)) = (since, until) {
-        if from > to {
-            return Err(Error::Invalid(format!(
-                "`since` time ({}) cannot be after `until` time ({})",
-                query.text("since"),
-                query.text("until")
-            ))
-            .into());
-        }
+    if let (Some(from), Some(to)) = (since, until)
+        && from > to
+    {
+        return Err(Error::Invalid(format!(
+            "`since` time ({}) cannot be after `until` time ({})",
+            query.text("since"),
+            query.text("until")
+        ))
+        .into());
     }
     let subscription = engine.events().subscribe(since, until, query.filters()?);
     let stream = futures::stream::unfold((subscription, engine), |(mut subscription, engine)| async move {

@@ -78,10 +78,10 @@ impl Engine {
         }
         let store = Arc::clone(&self.images);
         let made = tokio::task::spawn_blocking(move || store.commit(&root.overlay, &request)).await;
-        if let Some(run) = &frozen {
-            if container.with_state(|state| state.phase == super::Phase::Running) {
-                run.processes.unpause();
-            }
+        if let Some(run) = &frozen
+            && container.with_state(|state| state.phase == super::Phase::Running)
+        {
+            run.processes.unpause();
         }
         let id = made.map_err(Error::system)??.to_string();
         let name = reference.as_ref().map(Reference::familiar).unwrap_or_default();

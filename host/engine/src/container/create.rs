@@ -457,14 +457,13 @@ fn networks(
     let mode = host.network_mode.as_str();
     let mut networks: BTreeMap<String, EndpointSettings> = BTreeMap::new();
     if mode.starts_with("container:") {
-        if config.exposed_ports.as_ref().is_some_and(|ports| !ports.is_empty())
-            || host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty())
+        if (config.exposed_ports.as_ref().is_some_and(|ports| !ports.is_empty())
+            || host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty()))
+            && host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty())
         {
-            if host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty()) {
-                return Err(Error::Invalid(
-                    "conflicting options: port publishing and the container type network mode".into(),
-                ));
-            }
+            return Err(Error::Invalid(
+                "conflicting options: port publishing and the container type network mode".into(),
+            ));
         }
         return Ok(networks);
     }

@@ -23,10 +23,10 @@ impl Engine {
             Some(self.running_execs(&container)).filter(|ids: &Vec<String>| !ids.is_empty());
         let mut host = serde_json::to_value(&spec.host)?;
         // Docker omits these when nothing was said, but shows the other empty ones as null.
-        if let Some(map) = host.as_object_mut() {
-            if spec.host.mounts.as_ref().is_some_and(Vec::is_empty) {
-                map.remove("Mounts");
-            }
+        if let Some(map) = host.as_object_mut()
+            && spec.host.mounts.as_ref().is_some_and(Vec::is_empty)
+        {
+            map.remove("Mounts");
         }
         let mut shown = json!({
             "Id": container.id,

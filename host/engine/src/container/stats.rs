@@ -69,8 +69,10 @@ impl Sampler {
                 "limit": stats.memory_limit.unwrap_or_else(machine_memory),
             },
         });
-        if let Some(limit) = stats.processes_limit {
-            shown["pids_stats"]["limit"] = json!(limit);
+        if let Some(limit) = stats.processes_limit
+            && let Some(pids) = shown.get_mut("pids_stats").and_then(Value::as_object_mut)
+        {
+            pids.insert("limit".to_owned(), json!(limit));
         }
         let networks: serde_json::Map<String, Value> = run
             .network
@@ -87,8 +89,8 @@ impl Sampler {
                 (interface, figures)
             })
             .collect();
-        if !networks.is_empty() {
-            shown["networks"] = Value::Object(networks);
+        if let (false, Some(shown)) = (networks.is_empty(), shown.as_object_mut()) {
+            shown.insert("networks".to_owned(), Value::Object(networks));
         }
         shown
     }

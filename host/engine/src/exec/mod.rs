@@ -95,10 +95,10 @@ impl Execs {
         finished.push_back(id.to_owned());
         let oldest = if finished.len() > KEPT { finished.pop_front() } else { None };
         drop(finished);
-        if let Some(oldest) = oldest {
-            if let Some(exec) = self.map.lock().remove(&oldest) {
-                exec.container.execs.lock().retain(|id| *id != oldest);
-            }
+        if let Some(oldest) = oldest
+            && let Some(exec) = self.map.lock().remove(&oldest)
+        {
+            exec.container.execs.lock().retain(|id| *id != oldest);
         }
     }
 }

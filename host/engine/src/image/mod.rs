@@ -51,7 +51,7 @@ impl Engine {
     /// The ids of an image and of all that were made from it: what `ancestor` admits.
     pub(crate) fn image_and_descendants(&self, name: &str) -> Vec<String> {
         let Ok(image) = self.images.resolve(name) else { return Vec::new() };
-        let mut ids = vec![image.id.clone()];
+        let mut ids = vec![image.id];
         let mut at = 0;
         while let Some(id) = ids.get(at).cloned() {
             for child in self.images.children(&id) {
@@ -102,7 +102,7 @@ pub(crate) fn parse_platform(text: &str) -> Result<Option<Platform>> {
     let parts: Vec<&str> = text.split('/').collect();
     let valid =
         |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    if parts.len() > 3 || !parts.iter().all(|part| valid(&part)) {
+    if parts.len() > 3 || !parts.iter().all(valid) {
         return Err(bad());
     }
     let part = |index: usize| parts.get(index).map(|part| part.to_ascii_lowercase()).unwrap_or_default();
@@ -111,7 +111,7 @@ pub(crate) fn parse_platform(text: &str) -> Result<Option<Platform>> {
         "aarch64" => "arm64".to_owned(),
         other => other.to_owned(),
     };
-    Ok(Some(Platform { os: part(0), architecture, variant: part(2), ..Default::default() }))
+    Ok(Some(Platform { os: part(0), architecture, variant: part(2) }))
 }
 
 fn platform_text(platform: &Platform) -> String {

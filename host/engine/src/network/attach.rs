@@ -223,10 +223,10 @@ impl Engine {
         let started = !container.with_state(|state| state.started_at.is_zero());
         let mut shown = spec.networks.clone();
         for (name, settings) in &mut shown {
-            if started || run.is_some() {
-                if let Ok(record) = self.networks.find(name) {
-                    settings.network_id.clone_from(&record.id);
-                }
+            if (started || run.is_some())
+                && let Ok(record) = self.networks.find(name)
+            {
+                settings.network_id.clone_from(&record.id);
             }
             let Some(run) = run.as_ref().filter(|run| !run.network.shared) else { continue };
             if let Some((_, id)) = run.network.plain.lock().iter().find(|(plain, _)| plain == name) {

@@ -19,23 +19,25 @@ impl Engine {
             }
         }
         let wanted = |kind: &str| types.is_empty() || types.iter().any(|t| t == kind);
-        let mut usage = json!({
-            "LayersSize": 0, "Images": null, "Containers": null, "Volumes": null, "BuildCache": null
-        });
+        let mut usage = serde_json::Map::new();
+        usage.insert("LayersSize".to_owned(), json!(0));
+        for list in ["Images", "Containers", "Volumes", "BuildCache"] {
+            usage.insert(list.to_owned(), Value::Null);
+        }
         if wanted("image") {
-            usage["LayersSize"] = json!(self.images.usage().layers_size);
-            usage["Images"] = json!(self.image_list(&Filters::default(), false, true)?);
+            usage.insert("LayersSize".to_owned(), json!(self.images.usage().layers_size));
+            usage.insert("Images".to_owned(), json!(self.image_list(&Filters::default(), false, true)?));
         }
         if wanted("container") {
             let query = ListQuery { all: true, size: true, ..ListQuery::default() };
-            usage["Containers"] = json!(self.container_list(&query)?);
+            usage.insert("Containers".to_owned(), json!(self.container_list(&query)?));
         }
         if wanted("volume") {
-            usage["Volumes"] = json!(self.volume_usage());
+            usage.insert("Volumes".to_owned(), json!(self.volume_usage()));
         }
         if wanted("build-cache") {
-            usage["BuildCache"] = json!([]);
+            usage.insert("BuildCache".to_owned(), json!([]));
         }
-        Ok(usage)
+        Ok(Value::Object(usage))
     }
 }

@@ -387,7 +387,8 @@ fn check_options(name: &str, options: Option<&BTreeMap<String, String>>) -> Resu
     }
     for needed in ["device", "type"] {
         let bind = options.get("o").is_some_and(|o| o.contains("bind"));
-        if !options.contains_key(needed) && !(needed == "type" && bind) && options.contains_key("o") {
+        let given = options.contains_key(needed) || (needed == "type" && bind);
+        if !given && options.contains_key("o") {
             return Err(Error::Invalid(format!("create {name}: missing required option: {needed:?}")));
         }
     }

@@ -61,6 +61,7 @@ impl ImageStore {
     }
 
     /// A layer that holds nothing but one file: what becomes of an artifact that is a component.
+    #[allow(dead_code, reason = "for artifacts, which the registry client brings")]
     pub(crate) fn add_sole_file(&self, name: &str, contents: &[u8]) -> Result<Digest> {
         self.add_layer(&sole_file(name, contents)?[..])
     }

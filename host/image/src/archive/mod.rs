@@ -13,9 +13,9 @@ pub use import::ImportRequest;
 pub use load::{LoadRequest, Loaded};
 
 pub(crate) use import::sole_file;
-pub(crate) use save::TarOf;
 
 /// Media types of manifests and what they name.
+#[allow(dead_code, reason = "the media types that the registry client meets stand with the archives'")]
 pub(crate) mod media {
     pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
     pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -11,7 +11,7 @@ mod state;
 pub(crate) mod tests;
 
 pub(crate) use disk::{Disk, Staged};
-pub(crate) use state::{BuiltinRecord, RemoteBlob, State};
+pub(crate) use state::{BuiltinRecord, State};
 
 use crate::reference::is_hex_id;
 use crate::registry::Transport;
@@ -150,6 +150,7 @@ pub struct ImageStore {
     pub(crate) disk: Disk,
     pub(crate) state: Mutex<State>,
     pub(crate) options: StoreOptions,
+    #[allow(dead_code, reason = "the registry client's connections")]
     pub(crate) transport: Transport,
 }
 

@@ -3,7 +3,7 @@ use crate::{Builtin, ContainerConfig, RootFs};
 use cap_std::ambient_authority;
 use coracle_vfs::archive::{Header, TarWriter};
 use coracle_vfs::overlay::{Overlay, Upper};
-use coracle_vfs::{Access, Caller, FileKind, Filesystem, Name, Node};
+use coracle_vfs::{Access, Caller, FileKind, Filesystem, Name};
 
 pub(crate) struct Scratch {
     keep: tempfile::TempDir,

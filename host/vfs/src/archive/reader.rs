@@ -535,7 +535,7 @@ fn decimal_time(value: &[u8]) -> Result<Timestamp, ArchiveError> {
 /// `OFFSET,LENGTH,OFFSET,LENGTH…` (GNU sparse 0.1)
 fn parse_map_record(map: &[u8]) -> Result<Vec<Extent>, ArchiveError> {
     let numbers: Vec<u64> = map.split(|byte| *byte == b',').map(number).collect::<Result<_, _>>()?;
-    if numbers.len() > EXTENTS_MAX * 2 || numbers.len() % 2 != 0 {
+    if numbers.len() > EXTENTS_MAX * 2 || !numbers.len().is_multiple_of(2) {
         return Err(ArchiveError::Malformed("sparse map"));
     }
     Ok(extents_of(&numbers))

@@ -149,7 +149,7 @@ impl Node for HostNode {
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
-            nlink: stat.st_nlink.into(),
+            nlink: stat.st_nlink,
             ino: stat.st_ino,
             dev: stat.st_dev,
             rdev: stat.st_rdev,

@@ -71,11 +71,14 @@ impl LayerNode {
     }
 }
 
+/// An extended attribute's name and value.
+pub(crate) type Xattr = (Vec<u8>, Vec<u8>);
+
 /// Attributes few files have, kept out of the table.
 #[derive(Default, Debug, PartialEq)]
 pub(crate) struct Sparse {
     pub links: HashMap<u32, Vec<u8>>,
-    pub xattrs: HashMap<u32, Vec<(Vec<u8>, Vec<u8>)>>,
+    pub xattrs: HashMap<u32, Vec<Xattr>>,
     pub extents: HashMap<u32, Vec<Extent>>,
     /// Further directories that hold a name of a file with several.
     pub other_parents: HashMap<u32, Vec<u32>>,

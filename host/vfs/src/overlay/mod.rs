@@ -30,6 +30,9 @@ use std::io;
 use std::sync::Arc;
 use tree::Tree;
 
+/// A change and, unless it is a removal, what is there now.
+pub(crate) type ChangedNode = (Change, Option<Arc<dyn Node>>);
+
 /// The file system.
 pub struct Overlay {
     tree: Arc<Tree>,
@@ -52,7 +55,7 @@ impl Overlay {
     }
 
     /// The changes with what is there now.
-    pub(crate) fn changed(&self) -> Result<Vec<(Change, Option<Arc<dyn Node>>)>> {
+    pub(crate) fn changed(&self) -> Result<Vec<ChangedNode>> {
         let changed = changes::changed(&self.tree)?;
         let node = |inode| Arc::new(OverlayNode { tree: Arc::clone(&self.tree), inode }) as Arc<dyn Node>;
         Ok(changed.into_iter().map(|changed| (changed.change, changed.inode.map(node))).collect())

@@ -224,7 +224,10 @@ mod tests {
     #[test]
     fn errors_are_worded_as_docker_words_them() {
         assert_eq!(failure(""), "file with no instructions");
-        assert_eq!(failure("FROM a\nFOO bar\n"), "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)");
+        assert_eq!(
+            failure("FROM a\nFOO bar\n"),
+            "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)"
+        );
         assert_eq!(failure("RUN x\n"), "no build stage in current context");
         assert_eq!(
             failure("FROM a b\n"),

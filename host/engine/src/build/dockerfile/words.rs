@@ -22,10 +22,11 @@ pub fn words(text: &str, escape: char) -> Vec<String> {
             _ => {}
         }
         word.push(letter);
-        if letter == escape && quote != Some('\'') {
-            if let Some(escaped) = letters.next() {
-                word.push(escaped);
-            }
+        if letter == escape
+            && quote != Some('\'')
+            && let Some(escaped) = letters.next()
+        {
+            word.push(escaped);
         }
     }
     if !word.is_empty() {
