@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use coracle_vfs::{ContentIdentity, Errno, File};
+use coracle_vfs::{ContentIdentity, Errno, File, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use wasmtime::component::{Component, Linker};
@@ -25,6 +25,8 @@ const MAX_PROGRAMS: usize = 512;
 const MAX_FILES: usize = 16_384;
 /// What every WebAssembly binary begins with.
 const MAGIC: &[u8] = b"\0asm";
+/// The age from which a file's times tell every later write.
+const SETTLED_SECONDS: i64 = 2;
 /// Bytes read from a file at a time.
 const READ_STEP: usize = 1 << 20;
 
@@ -77,6 +79,7 @@ impl Programs {
         // Remembered only if nobody wrote meanwhile: same identity, same bytes.
         if let Some(identity) = before
             && file.identity().as_ref() == Some(&identity)
+            && is_settled(&identity)
         {
             let mut files = self.by_file.lock();
             if files.len() >= MAX_FILES {
@@ -156,6 +159,12 @@ impl Programs {
     fn resolve(&self, digest: ProgramDigest, component: &Component) -> Result<Program, Errno> {
         Program::new(&self.linker, digest, component)
     }
+}
+
+/// Whether a further write would change the identity: the clock of file times is coarse, so two writes shortly after
+/// each other may leave the same times.
+fn is_settled(identity: &ContentIdentity) -> bool {
+    Timestamp::now().seconds.saturating_sub(identity.ctime.seconds) >= SETTLED_SECONDS
 }
 
 /// Drops the programs that no process runs.

@@ -6,7 +6,7 @@ use crate::bindings::wasi::random::{insecure, insecure_seed, random};
 use crate::guest::Guest;
 
 /// Most bytes one call answers; the guest cannot make the host allocate more.
-const MAX_RANDOM: u64 = 1 << 20;
+const MAX_RANDOM: u64 = 16 << 20;
 
 fn bytes(length: u64) -> wasmtime::Result<Vec<u8>> {
     if length > MAX_RANDOM {
