@@ -73,35 +73,41 @@ impl InputStream for Input {
     }
 }
 
-struct Output(TcpWriter);
+struct Output {
+    writer: TcpWriter,
+    /// What the last check-write allowed: kept, although less may be free by now, because
+    /// other connections of the container share its budget.
+    permit: usize,
+}
 
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {
-        self.0.ready().await;
+        self.writer.ready().await;
     }
 }
 
 #[async_trait]
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let permit = self.0.permit().map_err(stream_error)?;
-        if bytes.len() > permit {
+        let Some(left) = self.permit.checked_sub(bytes.len()) else {
             return Err(StreamError::trap("wrote more than check-write allowed"));
-        }
-        self.0.write(bytes).map_err(stream_error)
+        };
+        self.permit = left;
+        self.writer.write(bytes).map_err(stream_error)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.0.permit().map(|_| ()).map_err(stream_error)
+        self.writer.permit().map(|_| ()).map_err(stream_error)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.permit().map_err(stream_error)
+        self.permit = self.writer.permit().map_err(stream_error)?;
+        Ok(self.permit)
     }
 
     async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.write_all(bytes).await.map_err(stream_error)
+        self.writer.write_all(bytes).await.map_err(stream_error)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
@@ -110,7 +116,7 @@ impl OutputStream for Output {
             if permit > 0 {
                 return Ok(permit);
             }
-            self.0.ready().await;
+            self.writer.ready().await;
         }
     }
 }
@@ -128,7 +134,7 @@ impl Guest {
         writer: TcpWriter,
     ) -> Answer<(Resource<DynInputStream>, Resource<DynOutputStream>)> {
         let input: DynInputStream = Box::new(Input(reader));
-        let output: DynOutputStream = Box::new(Output(writer));
+        let output: DynOutputStream = Box::new(Output { writer, permit: 0 });
         Ok((self.table.push(input)?, self.table.push(output)?))
     }
 }
