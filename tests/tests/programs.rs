@@ -58,11 +58,11 @@ async fn sees_what_a_program_sees(program: &Program) -> Result<()> {
 async fn works_with_files(program: &Program) -> Result<()> {
     let script = "p=/opt/bin/probe; cd /tmp && $p write a one && $p append a two && $p read a && echo && \
                   $p size a && $p mkdir d && $p rename a d/b && $p list /tmp/d && $p remove d/b && $p list d && \
-                  $p directory && ls -A d && $p read /no/such; echo $?; $p read ../../../../etc/hostname >/dev/null; echo $?";
+                  ls -A d && $p read /no/such; echo $?; $p read ../../../../etc/hostname >/dev/null; echo $?";
     let bind = format!("{}:/opt/bin", program.directory.path().display());
     let body = container::body_with_binds(&["sh", "-c", script], &[bind]);
     let outcome = container::run(&program.daemon.bollard()?, body, b"").await?;
-    assert_eq!(outcome.stdout, "onetwo\n6\nb\n/tmp\n1\n0\n", "{outcome:?}");
+    assert_eq!(outcome.stdout, "onetwo\n6\nb\n1\n0\n", "{outcome:?}");
     assert!(outcome.stderr.contains("No such file"), "{outcome:?}");
     Ok(())
 }
