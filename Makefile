@@ -25,7 +25,6 @@ run:
 test: test-guests test-host
 
 test-host:
-	$(CARGO) build --bin coracle
 	$(CARGO) test --workspace
 
 test-guests:

@@ -57,8 +57,6 @@ pub async fn run(docker: &Docker, body: ContainerCreateBody, input: &[u8]) -> Re
 async fn run_created(docker: &Docker, id: &str, input: &[u8]) -> Result<Outcome> {
     let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
     let mut attached = docker.attach_container(id, Some(options)).await?;
-    let condition = WaitContainerOptionsBuilder::default().condition("next-exit").build();
-    let mut wait = docker.wait_container(id, Some(condition));
     docker.start_container(id, None::<StartContainerOptions>).await?;
     let input = input.to_owned();
     let feed = tokio::spawn(async move {
@@ -75,6 +73,8 @@ async fn run_created(docker: &Docker, id: &str, input: &[u8]) -> Result<Outcome>
         }
     }
     feed.await?;
+    let condition = WaitContainerOptionsBuilder::default().condition("not-running").build();
+    let mut wait = docker.wait_container(id, Some(condition));
     let status = match wait.next().await.context("wait answers")? {
         Ok(answer) => answer.status_code,
         Err(bollard::errors::Error::DockerContainerWaitError { code, .. }) => code,

@@ -47,9 +47,9 @@ fn ephemeral_leaves_nothing() -> Result<()> {
     let socket = directory.path().join("docker.sock");
     let daemon = Daemon::at(&socket, &["--ephemeral"], &[("TMPDIR", &temporary.to_string_lossy())])?;
     let body = r#"{"Image":"busybox","Cmd":["sh","-c","echo x > /file; sleep 1000"]}"#;
-    let made = http::request(&socket, "POST", "/containers/create?name=c", body)?;
+    let made = http::request(&socket, "POST", "/containers/create?name=kept", body)?;
     assert_eq!(made.status, 201, "{made:?}");
-    assert_eq!(http::request(&socket, "POST", "/containers/c/start", "")?.status, 204);
+    assert_eq!(http::request(&socket, "POST", "/containers/kept/start", "")?.status, 204);
     assert!(std::fs::read_dir(&temporary)?.next().is_some(), "it keeps its state there while it runs");
     assert!(daemon.stop()?.success());
     assert_eq!(std::fs::read_dir(&temporary)?.count(), 0, "and nowhere after");
