@@ -35,7 +35,7 @@ check:
 	cd guests && $(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cd guests && $(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps
 	sh tests/check/deny.sh
 	bash tests/check/components.sh
 	sh tests/check/tree.sh

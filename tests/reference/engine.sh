@@ -53,6 +53,8 @@ start() {
     unpack
     [ -S "$socket" ] && DOCKER_HOST=unix://$socket "$root/usr/bin/docker" version >/dev/null 2>&1 && return
     mkdir -p "$run" "$prefix/data" "$prefix/log"
+    # What engines that were killed left behind would look like a running one.
+    rm -f "$socket" "$run"/containerd.sock* "$run"/*.pid "$run"/*.pidfile "$run"/docker/*.pid "$run"/docker/containerd/*.pid
     export PATH="$root/usr/bin:$root/usr/sbin:$PATH"
     cat > "$prefix/containerd.toml" <<TOML
 version = 3

@@ -45,6 +45,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use coracle_image::Credential;
 pub use error::{Error, Result};
 pub use filters::Filters;
 pub use time::Time;

@@ -1,4 +1,11 @@
 //! Programs that know nothing but std::net, in containers of one network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by panicking"
+)]
 
 mod common;
 

@@ -109,8 +109,8 @@ fn run(call: &Call) -> Outcome {
                 let attributes = source.attributes().map_err(|errno| Failure::about(path, errno))?;
                 entry.identity = Some((attributes.device, attributes.inode));
                 // What a device such as /dev/null has to say is said; it is followed like a file.
-                entry.stream = matches!(attributes.kind, Kind::Fifo | Kind::Socket)
-                    || coracle_sdk::terminal::is_terminal(&source);
+                entry.stream =
+                    matches!(attributes.kind, Kind::Fifo | Kind::Socket) || coracle_sdk::terminal::is_terminal(&source);
                 let mut input = Input::new(source);
                 if let Err(errno) = show(&mut input, &attributes, part, &mut out)? {
                     out.flush()?;

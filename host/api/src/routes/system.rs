@@ -8,8 +8,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use coracle_engine::Credential;
 use coracle_engine::{Engine, Error};
-use coracle_image::Credential;
 use http::header;
 use serde_json::json;
 
