@@ -57,6 +57,6 @@ async fn a_shell_in_python_takes_the_place_of_the_built_in_one() -> Result<()> {
     let outcome = container::run(&client, labelled, b"").await?;
     assert_eq!((outcome.status, outcome.stderr.as_str()), (127, "pysh: nosuch: not found\n"));
     let outcome = container::run(&client, container::body(&["sh", "-c", "nosuch"]), b"").await?;
-    assert_eq!(outcome.stderr, "sh: nosuch: not found\n", "the built-in shell's words");
+    assert_eq!(outcome.stderr, "sh: 1: nosuch: not found\n", "the built-in shell's words");
     Ok(())
 }
